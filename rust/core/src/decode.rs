@@ -1,0 +1,1 @@
+//! Ids to bytes, and to text as it streams.

@@ -1,0 +1,1 @@
+//! Tokenizers as files: native, tiktoken, Hugging Face.

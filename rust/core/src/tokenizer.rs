@@ -1,0 +1,1 @@
+//! The whole tokenizer: pattern, unit, merges and specials behind one door.
