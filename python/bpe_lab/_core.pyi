@@ -1,10 +1,12 @@
 """The compiled core. Thin: `bpe_lab`'s modules are the door, this is what they call."""
 
-from collections.abc import Buffer, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
+
+Buffer = bytes | bytearray | memoryview
 
 __version__: str
 UNICODE_VERSION: str
@@ -48,8 +50,13 @@ class PieceCounts:
 @final
 class Counter:
     def __init__(
-        self, pattern: Pattern, documents: str, threads: int,
-        sample_fraction: float | None = None, sample_below: int | None = None, sample_seed: int = 0,
+        self,
+        pattern: Pattern,
+        documents: str,
+        threads: int,
+        sample_fraction: float | None = None,
+        sample_below: int | None = None,
+        sample_seed: int = 0,
     ) -> None: ...
     def push(self, block: Buffer) -> None: ...
     def end_of_file(self) -> None: ...
@@ -79,8 +86,14 @@ class Learned:
     def trace(self, limit: int) -> list[tuple[bytes, bytes, int, int]]: ...
     def tokenizer(self, pattern: Pattern, special_tokens: Sequence[str], provenance_json: str) -> Tokenizer: ...
 
+def detect_format(data: bytes) -> str | None: ...
 def train(
-    counts: PieceCounts, n_ids: int, unit: str, tie: str, min_frequency: int, max_token_bytes: int | None,
+    counts: PieceCounts,
+    n_ids: int,
+    unit: str,
+    tie: str,
+    min_frequency: int,
+    max_token_bytes: int | None,
     watch: Callable[[int, int], object] | None,
 ) -> Learned: ...
 
@@ -103,6 +116,7 @@ class Tokenizer:
     def to_tiktoken_python(self, name: str, rank_file: str) -> str: ...
     def to_huggingface(self) -> bytes: ...
     def to_huggingface_config(self) -> bytes: ...
+    def identity(self) -> bytes: ...
     @property
     def unit(self) -> str: ...
     @property
@@ -120,7 +134,9 @@ class Tokenizer:
     @property
     def provenance_json(self) -> str: ...
     def encode(self, text: str | Buffer, allowed: Sequence[str], refused: Sequence[str]) -> list[int]: ...
-    def encode_array(self, text: str | Buffer, allowed: Sequence[str], refused: Sequence[str]) -> NDArray[np.uint32]: ...
+    def encode_array(
+        self, text: str | Buffer, allowed: Sequence[str], refused: Sequence[str]
+    ) -> NDArray[np.uint32]: ...
     def encode_batch(
         self, documents: Sequence[str | Buffer], allowed: Sequence[str], refused: Sequence[str], threads: int
     ) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]: ...

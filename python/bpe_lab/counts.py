@@ -1,0 +1,67 @@
+"""Count files: pieces and how often they stand in a corpus. What the trainer learns from.
+
+The file format is the core's (docs/formats.md); this opens the files.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from bpe_lab._core import PieceCounts
+from bpe_lab.errors import BpeLabError, FileError
+from bpe_lab.writing import write_whole
+
+MAGIC = b"bpe-lab counts"
+"""How a count file of bpe-lab begins."""
+
+
+def is_count_file(path: str | os.PathLike[str]) -> bool:
+    """Tell whether `path` is a file that begins like a count file of bpe-lab."""
+    try:
+        with Path(path).open("rb") as f:
+            return f.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
+
+
+def load_counts(path: str | os.PathLike[str]) -> PieceCounts:
+    r"""Read a count file: bpe-lab's own, or text lines `piece<TAB>count` made elsewhere.
+
+    In the text form `\t`, `\n`, `\r`, `\\` and `\xHH` are escapes, and a piece that stands on two lines adds up.
+
+    Raises:
+        FileError: it cannot be opened. FormatError: it is damaged, newer, or a line is no `piece<TAB>count`.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as e:
+        raise FileError(f"cannot read {path}: {e.strerror}") from e
+    try:
+        return PieceCounts.from_bytes(data)
+    except BpeLabError as e:
+        raise type(e)(f"{path}: {e.message}", e.hint) from e
+
+
+def save_counts(counts: PieceCounts, path: str | os.PathLike[str], force: bool = False) -> Path:
+    """Write a count file; equal counts give equal bytes.
+
+    Raises:
+        FileError: `path` is taken and `force` is not given, or writing failed.
+    """
+    return write_whole(path, counts.to_bytes(), force)
+
+
+def merge_counts(paths: Iterable[str | os.PathLike[str]]) -> PieceCounts:
+    """Add up count files, in any order.
+
+    Raises:
+        ArgumentError: two of them were counted with different patterns.
+    """
+    total = PieceCounts()
+    for path in paths:
+        try:
+            total.absorb(load_counts(path))
+        except BpeLabError as e:
+            prefix = "" if str(path) in e.message else f"{path}: "
+            raise type(e)(prefix + e.message, e.hint) from e
+    return total

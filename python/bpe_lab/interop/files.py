@@ -1,0 +1,88 @@
+"""Which format a file has, and which one to write. Knows paths; the formats have files of their own."""
+
+import os
+from pathlib import Path
+
+from bpe_lab import _core
+from bpe_lab.errors import ArgumentError, BpeLabError, FileError, FormatError
+from bpe_lab.interop import huggingface, tiktoken
+from bpe_lab.interop.published import PUBLISHED, find_ranks
+from bpe_lab.tokenizer import pattern_from
+from bpe_lab.writing import write_all
+
+FORMATS = ("native", "hf", "tiktoken")
+"""What `save` can write."""
+
+_MAX_BYTES = 1 << 30
+
+
+def load(
+    path: str | os.PathLike[str], pattern: str | None = None, special_tokens: dict[str, int] | None = None
+) -> _core.Tokenizer:
+    """Load a tokenizer of any known format; see `Tokenizer.load`."""
+    name = os.fspath(path)
+    if name in PUBLISHED and not Path(name).exists():
+        published, _, data = find_ranks(name)
+        specials = published.special_tokens if special_tokens is None else special_tokens
+        return _core.Tokenizer.from_tiktoken(data, pattern_from(pattern or published.pattern), specials)
+    file = Path(name) / huggingface.TOKENIZER if Path(name).is_dir() else Path(name)
+    data = _read(file)
+    try:
+        return _parse(data, file, pattern, special_tokens)
+    except BpeLabError as e:
+        raise type(e)(f"{file}: {e.message}", e.hint) from e
+
+
+def _read(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > _MAX_BYTES:
+            raise FormatError(f"{path} has {size} bytes, more than any tokenizer file ({_MAX_BYTES})")
+        return path.read_bytes()
+    except FileNotFoundError as e:
+        names = ", ".join(PUBLISHED)
+        raise FileError(f"{path} does not exist", f"name a tokenizer file, its folder, or one of: {names}") from e
+    except OSError as e:
+        raise FileError(f"cannot read {path}: {e.strerror}") from e
+
+
+def _parse(data: bytes, path: Path, pattern: str | None, special_tokens: dict[str, int] | None) -> _core.Tokenizer:
+    kind = _core.detect_format(data)
+    if kind == "tiktoken":
+        return tiktoken.load_ranks(data, path.name.removesuffix(".tiktoken"), pattern, special_tokens)
+    if pattern is not None or special_tokens is not None:
+        raise ArgumentError("pattern and special_tokens are for rank files; this file says them itself")
+    if kind == "native":
+        return _core.Tokenizer.from_native(data)
+    if kind == "hf":
+        return _core.Tokenizer.from_huggingface(data)
+    raise FormatError(
+        "not a tokenizer file: neither bpe-lab's own, nor a tokenizer.json, nor a tiktoken rank file",
+        "a tokenizer is made by `bpe-lab train`; a corpus is no tokenizer",
+    )
+
+
+def save(
+    tokenizer: _core.Tokenizer, path: str | os.PathLike[str], format: str | None = None, force: bool = False
+) -> list[Path]:
+    """Write a tokenizer; see `Tokenizer.save`."""
+    target = Path(path)
+    kind = format or format_of(target)
+    if kind not in FORMATS:
+        raise ArgumentError(f"unknown format {kind!r}", f"one of: {', '.join(FORMATS)}")
+    return write_all(_files(tokenizer, target, kind), force)
+
+
+def format_of(path: Path) -> str:
+    """Return the format that the name of `path` asks for."""
+    if path.suffix == ".json" or path.is_dir():
+        return "hf"
+    return "tiktoken" if path.suffix == ".tiktoken" else "native"
+
+
+def _files(tokenizer: _core.Tokenizer, target: Path, kind: str) -> dict[Path, bytes]:
+    if kind == "hf":
+        return huggingface.files(tokenizer, target)
+    if kind == "tiktoken":
+        return tiktoken.files(tokenizer, target)
+    return {target: tokenizer.to_native()}

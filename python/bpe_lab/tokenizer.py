@@ -1,0 +1,365 @@
+"""The tokenizer as Python sees it: text in, ids out, and back. The work is done in the core, without the GIL.
+
+    >>> from bpe_lab import train
+    >>> tokenizer = train(texts=["사과나무에 사과가 열렸다"], vocab_size=280)
+    >>> ids = tokenizer.encode("사과")
+    >>> tokenizer.decode(ids)
+    '사과'
+
+Opens no file itself: `interop` does.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from bpe_lab import _core
+from bpe_lab._core import StreamDecoder
+from bpe_lab.errors import ArgumentError, TextError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from bpe_lab.show import TokenView
+
+Text = str | bytes | bytearray | memoryview
+Specials = Collection[str] | Literal["all"]
+Errors = Literal["strict", "replace"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One state of a piece while it merges: the rank of the merge just made (None at the start) and the tokens."""
+
+    rank: int | None
+    tokens: list[bytes]
+
+
+def pattern_from(text: str) -> _core.Pattern:
+    """Return the named pattern `text`, or the regular expression that it is.
+
+    Raises:
+        ArgumentError: it is neither a name nor a regular expression that can be used.
+    """
+    if text in _core.PATTERN_NAMES:
+        return _core.Pattern.named(text)
+    if text.isidentifier():
+        raise ArgumentError(f"unknown pattern {text!r}", f"one of {', '.join(_core.PATTERN_NAMES)}, or a regex")
+    return _core.Pattern.regex(text)
+
+
+class Tokenizer:
+    """Byte-level BPE, immutable: safe with threads, after fork and in pickles.
+
+    Make one with `bpe_lab.train` or `Tokenizer.load`. Any bytes encode, and `decode_bytes(encode(b)) == b`.
+    """
+
+    __slots__ = ("_core",)
+
+    def __init__(self, core: _core.Tokenizer) -> None:
+        self._core = core
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        pattern: str | None = None,
+        special_tokens: dict[str, int] | None = None,
+    ) -> "Tokenizer":
+        """Load a tokenizer file of any known format, or a published one by name.
+
+        Args:
+            path: bpe-lab's own file, a `tokenizer.json` or its folder, a tiktoken rank file, or a name such as
+                `o200k_base`, which is looked for without network in `BPE_LAB_VOCAB` and in tiktoken's cache.
+            pattern: for a rank file of no known name: `o200k`, `cl100k`, `gpt2`, `none` or a regex.
+            special_tokens: for a rank file: text -> id; by default those of a known name, else none.
+
+        Raises:
+            FileError: there is no such file, or the name is not on this machine; the hint says how to get it.
+            FormatError, UnsupportedError: the file is damaged, newer, or does what bpe-lab would not reproduce.
+        """
+        from bpe_lab.interop import load
+
+        return cls(load(path, pattern, special_tokens))
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        format: Literal["native", "hf", "tiktoken"] | None = None,
+        force: bool = False,
+    ) -> list[Path]:
+        """Write the tokenizer and return the files written.
+
+        Args:
+            path: `*.json` or a folder means `hf`, `*.tiktoken` means `tiktoken`, anything else bpe-lab's own file.
+            format: overrules the name.
+            force: overwrite.
+
+        Raises:
+            UnsupportedError: the format cannot hold this tokenizer faithfully; the reason is given.
+            FileError: the file is there, or cannot be written.
+        """
+        from bpe_lab.interop import save
+
+        return save(self._core, path, format, force)
+
+    def encode(
+        self,
+        text: Text,
+        *,
+        allowed_special: Specials = (),
+        disallowed_special: Specials = (),
+        errors: Errors = "strict",
+    ) -> list[int]:
+        """Return the ids of `text`.
+
+        Special tokens in the text are plain text unless they are in `allowed_special` (a collection, or "all");
+        those in `disallowed_special` make the call fail. A lone surrogate is an error, or with `errors="replace"`
+        becomes U+FFFD.
+
+        Raises:
+            TextError: a disallowed special token or a lone surrogate stands in the text.
+        """
+        return self._core.encode(_readable(text, errors), *self._rule(allowed_special, disallowed_special))
+
+    def encode_array(
+        self,
+        text: Text,
+        *,
+        allowed_special: Specials = (),
+        disallowed_special: Specials = (),
+        errors: Errors = "strict",
+    ) -> "NDArray[np.uint32]":
+        """Return the ids of `text` as one array, without a Python int per token. Else as `encode`."""
+        return self._core.encode_array(_readable(text, errors), *self._rule(allowed_special, disallowed_special))
+
+    def encode_batch(
+        self,
+        documents: Sequence[Text],
+        *,
+        threads: int | None = None,
+        allowed_special: Specials = (),
+        disallowed_special: Specials = (),
+        errors: Errors = "strict",
+    ) -> "tuple[NDArray[np.uint32], NDArray[np.uint64]]":
+        """Encode documents in parallel: `ids[offsets[i]:offsets[i + 1]]` are document i's.
+
+        Returns:
+            ids: uint32, [n_tokens]. offsets: uint64, [n_documents + 1]. The same for any number of threads.
+        """
+        from bpe_lab.training import default_threads
+
+        if threads is not None and threads < 1:
+            raise ArgumentError(f"threads must be at least 1, got {threads}")
+        if isinstance(documents, (str, bytes, bytearray, memoryview)):
+            raise ArgumentError(f"documents must be a list of texts, got one {type(documents).__name__}", "use encode")
+        if errors != "strict":
+            documents = [_readable(d, errors) for d in documents]
+        rule = self._rule(allowed_special, disallowed_special)
+        return self._core.encode_batch(documents, *rule, threads or default_threads())
+
+    def count(
+        self,
+        text: Text,
+        *,
+        allowed_special: Specials = (),
+        disallowed_special: Specials = (),
+        errors: Errors = "strict",
+    ) -> int:
+        """Return the number of tokens of `text`. Else as `encode`."""
+        return self._core.count(_readable(text, errors), *self._rule(allowed_special, disallowed_special))
+
+    def tokens(self, text: Text) -> list[bytes]:
+        """Return the bytes of each token of `text`; joined they are the text."""
+        return [self._core.token_bytes(i) for i in self._core.encode(text, (), ())]
+
+    def spans(self, text: Text, unit: Literal["bytes", "chars"] = "bytes") -> list[tuple[int, int]]:
+        """Return where each token of `text` begins and ends.
+
+        In bytes the spans tile the text. In characters a token that holds a part of a character covers that
+        character, so neighbours may overlap (as in Hugging Face's offsets).
+        """
+        if unit not in ("bytes", "chars"):
+            raise ArgumentError(f"unit must be 'bytes' or 'chars', got {unit!r}")
+        data = _utf8(text, "strict")
+        ids = self._core.encode_array(data, (), ())
+        if unit == "chars":
+            return self._core.char_spans(data, ids)
+        ends = self._core.byte_ends(ids).tolist()
+        return list(zip([0, *ends], ends, strict=False))
+
+    def steps(self, text: Text) -> list[list[Step]]:
+        """Return for each piece of `text` its states merge by merge: first its base symbols, last its tokens."""
+        data = _utf8(text, "strict")
+        ends = [0, *self._core.pattern.split(data).tolist()]
+        token = self._core.token_bytes
+        return [
+            [Step(rank, [token(i) for i in ids]) for rank, ids in self._core.steps(data[start:end])]
+            for start, end in zip(ends, ends[1:], strict=False)
+        ]
+
+    def show(self, text: Text) -> "TokenView":
+        """Return the tokens of `text` to look at: coloured in a notebook, with bars between them in print."""
+        from bpe_lab.show import view
+
+        return view(self, _utf8(text, "strict"))
+
+    def decode(self, ids: "Sequence[int] | NDArray[Any]", *, errors: str = "replace") -> str:
+        """Return the text of `ids`; `errors` is what `bytes.decode` does with bytes that are no UTF-8.
+
+        Raises:
+            TokenError: an id that the vocabulary does not hold.
+        """
+        return self.decode_bytes(ids).decode(errors=errors)
+
+    def decode_bytes(self, ids: "Sequence[int] | NDArray[Any]") -> bytes:
+        """Return the bytes of `ids`, exactly.
+
+        Raises:
+            TokenError: an id that the vocabulary does not hold.
+        """
+        return self._core.decode_bytes(ids)
+
+    def decode_batch(self, ids: "NDArray[np.uint32]", offsets: "NDArray[np.uint64]") -> list[bytes]:
+        """Return each document's bytes; the inverse of `encode_batch`.
+
+        Raises:
+            ArgumentError: offsets that fall, or reach beyond `ids`. TokenError: an unknown id.
+        """
+        return self._core.decode_batch(ids, offsets)
+
+    def stream(self) -> StreamDecoder:
+        """Return a decoder that takes ids as they come and gives whole characters only."""
+        return StreamDecoder(self._core)
+
+    @property
+    def n_ids(self) -> int:
+        """One more than the highest id, specials included: the rows an embedding needs."""
+        return self._core.n_ids
+
+    @property
+    def n_tokens(self) -> int:
+        """How many tokens there are, specials included; `n_ids` less the holes."""
+        return self._core.n_tokens
+
+    @property
+    def n_merges(self) -> int:
+        """How many merges are listed; 0 where ranks rule."""
+        return self._core.n_merges
+
+    @property
+    def unit(self) -> str:
+        """The base alphabet: `byte` or `byte-char`."""
+        return self._core.unit
+
+    @property
+    def pattern(self) -> str:
+        """How text is cut into pieces: a name, or a regular expression."""
+        pattern = self._core.pattern
+        return pattern.name or cast(str, pattern.tiktoken_regex)
+
+    @property
+    def rule(self) -> str:
+        """How it merges: `pairs` (only listed pairs) or `ranks` (any neighbours whose bytes are a token)."""
+        return self._core.rule
+
+    @property
+    def special_tokens(self) -> dict[str, int]:
+        """Text -> id of the tokens that are never made from text unless asked."""
+        return self._core.special_tokens
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Where it came from: corpus, options, versions. Empty for tokenizers made elsewhere."""
+        return cast("dict[str, Any]", json.loads(self._core.provenance_json))
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over everything that decides ids: equal fingerprints encode alike. Ignores the provenance."""
+        return hashlib.sha256(self._core.identity()).hexdigest()
+
+    def vocab(self) -> list[tuple[int, bytes]]:
+        """Return all tokens as (id, bytes), by id, specials included."""
+        return self._core.vocab()
+
+    def token_bytes(self, id: int) -> bytes:
+        """Return the bytes of one id.
+
+        Raises:
+            TokenError: the vocabulary does not hold it.
+        """
+        return self._core.token_bytes(id)
+
+    def token_id(self, token: str | bytes) -> int | None:
+        """Return the id of the token that is `token`, None where there is none."""
+        return self._core.token_id(_utf8(token, "strict"))
+
+    def __len__(self) -> int:
+        """Return `n_ids`."""
+        return self._core.n_ids
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether both give the same ids for every text."""
+        if not isinstance(other, Tokenizer):
+            return NotImplemented
+        return self._core is other._core or self._core.identity() == other._core.identity()
+
+    def __hash__(self) -> int:
+        """Hash by fingerprint."""
+        return hash(self.fingerprint)
+
+    def __reduce__(self) -> "tuple[Any, tuple[bytes]]":
+        """Pickle as the native file: small, and the same bytes for the same tokenizer."""
+        return _unpickle, (self._core.to_native(),)
+
+    def __repr__(self) -> str:
+        """Tell the size and the choices."""
+        pattern = self._core.pattern.name or "regex"
+        return f"<Tokenizer {self.n_tokens:,} tokens, unit {self.unit}, pattern {pattern}, by {self.rule}>"
+
+    def _repr_html_(self) -> str:
+        """Show the tokens of a short example in a notebook."""
+        from bpe_lab.show import html_of_tokenizer
+
+        return html_of_tokenizer(self)
+
+    def _rule(self, allowed: Specials, refused: Specials) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Resolve what is typed to the specials that are made and those that are refused."""
+        if not allowed and not refused:
+            return (), ()
+        every = self.special_tokens
+        made = tuple(every) if allowed == "all" else tuple(allowed)
+        if unknown := [text for text in made if text not in every]:
+            raise ArgumentError(f"{unknown[0]!r} is no special token of this tokenizer", f"it has {list(every)}")
+        return made, tuple(t for t in every if t not in made) if refused == "all" else tuple(refused)
+
+
+def _unpickle(data: bytes) -> Tokenizer:
+    return Tokenizer(_core.Tokenizer.from_native(data))
+
+
+def _readable(text: Text, errors: Errors) -> Text:
+    """Return `text` as the core takes it: as it is, unless lone surrogates are to be replaced."""
+    if errors == "strict" or not isinstance(text, str):
+        return text
+    return _utf8(text, errors)
+
+
+def _utf8(text: Text, errors: Errors) -> bytes:
+    """Return the bytes of `text`; with `replace` surrogate pairs become characters and lone ones U+FFFD."""
+    if not isinstance(text, str):
+        return bytes(text)
+    try:
+        return text.encode()
+    except UnicodeEncodeError as e:
+        if errors == "replace":
+            return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+        message = f"the text holds a lone surrogate ({text[e.start]!r}) at character {e.start}"
+        raise TextError(message, 'mend the text, or pass errors="replace"') from e

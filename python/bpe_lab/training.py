@@ -1,0 +1,392 @@
+"""Corpus to tokenizer: count the pieces, learn the merges.
+
+Counting and learning happen in the core; this reads the files, keeps the books and makes the options agree.
+"""
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bpe_lab import _core
+from bpe_lab._core import Learned, PieceCounts
+from bpe_lab.corpus import STDIN, Block, ReadFrom, Source, find_files, read_blocks, size_bytes
+from bpe_lab.errors import ArgumentError, CorpusError
+from bpe_lab.tokenizer import Tokenizer, pattern_from
+
+DEFAULT_SPECIAL_TOKENS = ("<|endoftext|>",)
+"""Every tokenizer has these unless told otherwise."""
+
+_SIZES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the work has come. Sizes are bytes on disk; `n_bytes_total` is None for standard input."""
+
+    stage: str
+    """`hash` (first pass of a sample by size), `count` or `merge`."""
+    n_bytes: int
+    n_bytes_total: int | None
+    n_pieces: int
+    n_ids: int
+    n_ids_wanted: int
+    seconds: float
+
+
+Watch = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Which documents are taken: a fraction of them, or as many as fill `size_bytes`; by content hash."""
+
+    fraction: float | None = None
+    size_bytes: int | None = None
+    seed: int = 0
+
+    @classmethod
+    def parse(cls, text: str | float | None, seed: int = 0) -> "Sampling":
+        """Read `0.1` (a fraction; 1 means everything) or `100MB` (a size, units of 1000; `MiB` of 1024).
+
+        Raises:
+            ArgumentError: it is neither, or out of range.
+        """
+        if text is None:
+            return cls(seed=seed)
+        found = re.fullmatch(r"\s*([0-9.]+)\s*([a-z]*)\s*", str(text).lower())
+        try:
+            value, suffix = (float(found[1]), found[2]) if found else (0.0, "?")
+        except ValueError:
+            value, suffix = 0.0, "?"
+        if suffix in _SIZES and value > 0:
+            return cls(size_bytes=int(value * _SIZES[suffix]), seed=seed)
+        if suffix or not 0 < value <= 1:
+            raise ArgumentError(
+                f"sample must be a fraction above 0 and up to 1, or a size such as 100MB, got {text!r}",
+                "0.1 takes a tenth of the documents, 100MB takes documents until 100 MB are full",
+            )
+        return cls(fraction=None if value == 1 else value, seed=seed)
+
+    def describe(self) -> str | None:
+        """Return the sample in words for the books, None where everything is taken."""
+        if self.size_bytes is not None:
+            return f"{self.size_bytes} bytes, seed {self.seed}"
+        return f"{self.fraction:g}, seed {self.seed}" if self.fraction is not None else None
+
+
+@dataclass(frozen=True)
+class CountedFile:
+    """What the books say about one input: its name, bytes of text read, and their SHA-256."""
+
+    name: str
+    n_bytes: int
+    sha256: str
+
+
+def default_threads() -> int:
+    """Return the number of processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def count_pieces(
+    source: Source | Sequence[Source],
+    *,
+    pattern: str = "o200k",
+    documents: str = "file",
+    field: str = "text",
+    sample: str | float | None = None,
+    sample_seed: int = 0,
+    threads: int | None = None,
+    progress: Watch | None = None,
+) -> PieceCounts:
+    """Count the pieces of files, in parallel and streaming: a block of text is held at a time, never the text.
+
+    The same counts come out for any number of threads, any chunking and any order of the files.
+
+    Args:
+        source: files, folders, globs, `-` for standard input, one or several; .txt, .jsonl, .gz, .zst.
+        pattern: `o200k`, `cl100k`, `gpt2`, `none`, or a regular expression.
+        documents: `file`, `line`, `blank-line`, `separator:STR` or `prefix:STR`; no piece crosses a document.
+        field: the field of a .jsonl row that holds its text; each row is a document at least.
+        sample: `0.1` or `"100MB"` takes whole documents by content hash.
+        sample_seed: another seed takes other documents.
+        threads: all processors by default.
+        progress: called with a `Progress` about ten times a second.
+
+    Raises:
+        CorpusError: there is no text, or a sample was asked of a corpus that is one document.
+        FileError: a file cannot be read. ArgumentError: an argument is out of bounds.
+    """
+    sources = [source] if isinstance(source, (str, os.PathLike)) else list(source)
+    paths = find_files(sources)
+    sampling = Sampling.parse(sample, sample_seed)
+    reading = _Reading(paths, field, progress)
+    below = _threshold(reading, documents, sampling)
+    counter = _core.Counter(
+        pattern_from(pattern), documents, _checked_threads(threads), sampling.fraction, below, sampling.seed
+    )
+    files = [reading.push_all("count", path, counter) for path in paths]
+    counts = counter.finish()
+    if not len(counts):
+        raise CorpusError("the corpus is empty: 0 bytes of text", "check the input files")
+    _keep_books(counts, files, pattern, documents, sampling)
+    return counts
+
+
+def _threshold(reading: "_Reading", documents: str, sampling: Sampling) -> int | None:
+    """Make the first pass of a sample by size: the hash below which documents are taken."""
+    if sampling.size_bytes is None:
+        return None
+    if Path(STDIN) in reading.paths:
+        raise ArgumentError(
+            "a sample by size needs two passes, and standard input can be read once",
+            "sample by a fraction, or write the text to a file first",
+        )
+    sampler = _core.SampleBySize(documents, sampling.seed)
+    for path in reading.paths:
+        reading.push_all("hash", path, sampler)
+    return sampler.threshold(sampling.size_bytes)
+
+
+class _Reading:
+    """Reads files into a counter and tells how far it is."""
+
+    def __init__(self, paths: list[Path], field: str, progress: Watch | None) -> None:
+        self.paths = paths
+        self._field = field
+        self._progress = progress
+        self._total = size_bytes(paths)
+        self._started = time.monotonic()
+        self._told = 0.0
+        self._read = {"hash": ReadFrom(), "count": ReadFrom()}
+
+    def push_all(self, stage: str, path: Path, sink: Any) -> CountedFile:
+        """Push every block of `path` into `sink` and return what was read."""
+        digest, n_bytes = hashlib.sha256(), 0
+        for block in read_blocks(path, self._field, self._read[stage]):
+            n_bytes += len(block.data)
+            digest.update(block.data)
+            _push(sink, block)
+            self._tell(stage, sink)
+        return CountedFile("standard input" if path == Path(STDIN) else path.name, n_bytes, digest.hexdigest())
+
+    def _tell(self, stage: str, sink: Any) -> None:
+        now = time.monotonic()
+        if self._progress is None or now - self._told < 0.1:
+            return
+        self._told = now
+        n_pieces = sink.stats["n_pieces"] if stage == "count" else 0
+        n_bytes = self._read[stage].n_bytes
+        self._progress(Progress(stage, n_bytes, self._total, n_pieces, 0, 0, now - self._started))
+
+
+def _push(sink: Any, block: Block) -> None:
+    if block.data:
+        sink.push(block.data)
+    if block.ends:
+        sink.end_of_file()
+
+
+def _checked_threads(threads: int | None) -> int:
+    if threads is None:
+        return default_threads()
+    if not 1 <= threads <= 1024:
+        raise ArgumentError(f"threads must be between 1 and 1024, got {threads}")
+    return threads
+
+
+def _keep_books(
+    counts: PieceCounts, files: list[CountedFile], pattern: str, documents: str, sampling: Sampling
+) -> None:
+    """Write into the counts what they were made of; sorted, so that the order of the files does not show."""
+    rows = sorted({(f.name, f.n_bytes, f.sha256) for f in files})
+    books = [{"name": name, "bytes": n_bytes, "sha256": digest} for name, n_bytes, digest in rows]
+    counts.set_header("pattern", pattern)
+    counts.set_header("documents", documents)
+    counts.set_header("corpus", json.dumps(books, ensure_ascii=False, separators=(",", ":")))
+    if described := sampling.describe():
+        counts.set_header("sample", described)
+
+
+def learn(
+    counts: PieceCounts,
+    vocab_size: int,
+    *,
+    pattern: str | None = None,
+    unit: str = "byte",
+    tie: str = "hf",
+    min_frequency: int = 1,
+    max_token_bytes: int | None = None,
+    special_tokens: Sequence[str] = DEFAULT_SPECIAL_TOKENS,
+    strict_vocab: bool = False,
+    progress: Watch | None = None,
+) -> tuple[Tokenizer, Learned]:
+    """Learn merges from counts and give the tokenizer, and beside it how the learning went.
+
+    `vocab_size` counts everything: base symbols, merges that make a new token, special tokens. `Learned` tells each
+    merge with its count (`trace`), the tokens left in the corpus, and why learning stopped.
+
+    Raises:
+        ArgumentError: `vocab_size` is below the base alphabet, or the pattern is not the one the pieces were cut with.
+        CorpusError: there are no pieces; or `strict_vocab` is set and the merges ran out before `vocab_size`.
+    """
+    if not len(counts):
+        raise CorpusError("there are no pieces to learn from", "count a corpus first")
+    chosen = _pattern_of(counts, pattern)
+    specials = list(dict.fromkeys(special_tokens))
+    started = time.monotonic()
+
+    def watch(n_ids: int, n_ids_wanted: int) -> None:
+        if progress is not None:
+            passed = time.monotonic() - started
+            progress(Progress("merge", 0, None, len(counts), n_ids, n_ids_wanted, passed))
+
+    learned = _core.train(counts, vocab_size - len(specials), unit, tie, min_frequency, max_token_bytes, watch)
+    if strict_vocab and learned.n_ids + len(specials) < vocab_size:
+        raise CorpusError(*short_vocabulary(learned, len(specials), vocab_size))
+    options = {"vocab_size": vocab_size, "tie": tie, "min_frequency": min_frequency, "max_token_bytes": max_token_bytes}
+    tokenizer = learned.tokenizer(pattern_from(chosen), specials, json.dumps(_provenance(counts, options)))
+    return Tokenizer(tokenizer), learned
+
+
+def short_vocabulary(learned: Learned, n_special: int, vocab_size: int) -> tuple[str, str]:
+    """Return the message and the hint for a vocabulary that stayed smaller than asked."""
+    kind, count = learned.stop
+    reason = (
+        f"the commonest pair left stands {count} times, below min_frequency"
+        if kind == "too-rare"
+        else "no pair is left to merge"
+    )
+    message = f"the vocabulary has {learned.n_ids + n_special} tokens instead of {vocab_size}: {reason}"
+    return message, "use more text or a smaller vocabulary" + (
+        ", or lower --min-frequency" if kind == "too-rare" else ""
+    )
+
+
+def _pattern_of(counts: PieceCounts, pattern: str | None) -> str:
+    recorded = counts.header.get("pattern")
+    if pattern is not None and recorded is not None and pattern != recorded:
+        raise ArgumentError(
+            f"the pieces were cut with pattern {recorded!r}, not {pattern!r}",
+            "leave the pattern out, or count again with the other one",
+        )
+    return pattern or recorded or "o200k"
+
+
+def _provenance(counts: PieceCounts, options: dict[str, object]) -> dict[str, object]:
+    header = counts.header
+    corpus = json.loads(header["corpus"]) if "corpus" in header else []
+    books: dict[str, object] = {"program": f"bpe-lab {_core.__version__}", "corpus": corpus}
+    books |= {key: header[key] for key in ("documents", "sample") if key in header}
+    books["pieces"] = {"distinct": len(counts), "total": counts.total_weight, "bytes": counts.total_bytes}
+    return books | {"options": options}
+
+
+def train(
+    source: Source | Sequence[Source] | PieceCounts | None = None,
+    vocab_size: int = 32_000,
+    *,
+    texts: Iterable[str | bytes] | None = None,
+    pattern: str | None = None,
+    unit: str = "byte",
+    tie: str = "hf",
+    min_frequency: int = 1,
+    max_token_bytes: int | None = None,
+    special_tokens: Sequence[str] = DEFAULT_SPECIAL_TOKENS,
+    documents: str = "file",
+    field: str = "text",
+    sample: str | float | None = None,
+    sample_seed: int = 0,
+    threads: int | None = None,
+    strict_vocab: bool = False,
+    progress: Watch | None = None,
+) -> Tokenizer:
+    """Train a tokenizer on files, on counts, or on texts in memory.
+
+    Args:
+        source: files, folders, globs (see `count_pieces`), or `PieceCounts`.
+        vocab_size: ids in all, specials included.
+        texts: documents in memory instead of `source`; each is one file to `documents`.
+        pattern: `o200k` (default), `cl100k`, `gpt2`, `none`, or a regular expression.
+        unit: `byte`, or `byte-char`: tokens are whole characters or the beginning of one.
+        tie: which of equally frequent pairs merges first: `hf` or `rustbpe`.
+        min_frequency: a pair rarer than this never merges.
+        max_token_bytes: no token is longer.
+        special_tokens: get the last ids.
+        documents, field, sample, sample_seed, threads: see `count_pieces`.
+        strict_vocab: make it an error when the merges run out before `vocab_size`; else the smaller one is given.
+        progress: called with a `Progress` about ten times a second.
+
+    >>> tokenizer = train(texts=["사과나무 사과 사람"] * 3, vocab_size=265)
+    >>> tokenizer.decode(tokenizer.encode("사과나무"))
+    '사과나무'
+
+    Raises:
+        BpeLabError: see `count_pieces` and `learn`.
+    """
+    if (source is None) == (texts is None):
+        raise ArgumentError("give either a source (files, counts) or texts")
+    if isinstance(source, PieceCounts):
+        counts = source
+    elif texts is not None:
+        counts = _count_texts(texts, pattern or "o200k", documents, sample, sample_seed, threads)
+    else:
+        assert source is not None
+        counts = count_pieces(
+            source,
+            pattern=pattern or "o200k",
+            documents=documents,
+            field=field,
+            sample=sample,
+            sample_seed=sample_seed,
+            threads=threads,
+            progress=progress,
+        )
+    tokenizer, _ = learn(
+        counts,
+        vocab_size,
+        pattern=pattern,
+        unit=unit,
+        tie=tie,
+        min_frequency=min_frequency,
+        max_token_bytes=max_token_bytes,
+        special_tokens=special_tokens,
+        strict_vocab=strict_vocab,
+        progress=progress,
+    )
+    return tokenizer
+
+
+def _count_texts(
+    texts: Iterable[str | bytes],
+    pattern: str,
+    documents: str,
+    sample: str | float | None,
+    sample_seed: int,
+    threads: int | None,
+) -> PieceCounts:
+    sampling = Sampling.parse(sample, sample_seed)
+    if sampling.size_bytes is not None:
+        raise ArgumentError("texts in memory can be sampled by a fraction only", "write them to a file first")
+    counter = _core.Counter(
+        pattern_from(pattern), documents, _checked_threads(threads), sampling.fraction, None, sampling.seed
+    )
+    for text in texts:
+        _push(counter, Block(_utf8(text), ends=True))
+    counts = counter.finish()
+    counts.set_header("pattern", pattern)
+    counts.set_header("documents", documents)
+    return counts
+
+
+def _utf8(text: str | bytes) -> bytes:
+    try:
+        return text.encode() if isinstance(text, str) else bytes(text)
+    except UnicodeEncodeError as e:
+        raise ArgumentError(f"a text holds a lone surrogate at character {e.start}", "mend it, or give bytes") from e

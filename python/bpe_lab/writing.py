@@ -1,0 +1,80 @@
+"""Files written whole or not at all. Knows nothing of what is in them."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from bpe_lab.errors import FileError
+
+
+def refuse_overwrite(path: str | os.PathLike[str], force: bool) -> Path:
+    """Return `path` if it may be written: it is free or `force` is given, and its folder is there.
+
+    Call it before long work, so that nobody waits an hour to learn that the name was taken.
+
+    Raises:
+        FileError: with what to do instead.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise FileError(f"{target} is a folder", "give the name of a file in it")
+    if target.exists() and not force:
+        raise FileError(f"{target} exists already", "choose another name, or overwrite it with --force (force=True)")
+    if not target.absolute().parent.is_dir():
+        raise FileError(f"the folder {target.absolute().parent} does not exist", "create it first")
+    return target
+
+
+def write_whole(path: str | os.PathLike[str], data: bytes, force: bool = False) -> Path:
+    """Write `data` to `path` so that a reader sees the old file or the new one, never a part.
+
+    Writes a temporary file in the same folder, syncs it, and renames it over `path`. Where any of that fails the old
+    file stands as it was and the temporary one is gone.
+
+    Raises:
+        FileError: the file is there and `force` is not given, or writing failed (disk full, no permission).
+    """
+    return write_all({refuse_overwrite(path, force): data}, force)[0]
+
+
+def write_all(files: Mapping[Path, bytes], force: bool = False) -> list[Path]:
+    """Write several files; all of them reach the disk before the first is renamed into place."""
+    targets = [refuse_overwrite(path, force) for path in files]
+    finished: list[tuple[str, Path]] = []
+    try:
+        for target, data in zip(targets, files.values(), strict=True):
+            finished.append((_write_temporary(target, data), target))
+        for temporary, target in finished:
+            os.replace(temporary, target)
+    except OSError as e:
+        raise FileError(f"cannot write {e.filename or targets[0]}: {e.strerror or e}", "nothing was changed") from e
+    finally:
+        for temporary, _ in finished:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+    return targets
+
+
+def _write_temporary(target: Path, data: bytes) -> str:
+    """Put `data` into a synced temporary file beside `target` and return its name."""
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.absolute().parent)
+    try:
+        with os.fdopen(handle, "wb") as f:
+            f.write(data)
+            f.flush()
+            os.fsync(f.fileno())
+        os.chmod(name, 0o666 & ~_umask())
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+    return name
+
+
+def _umask() -> int:
+    """Return the process's file mode mask, which can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
