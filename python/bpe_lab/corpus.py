@@ -125,7 +125,7 @@ def _unreadable(name: str, e: Exception) -> FileError:
 def _open(path: Path) -> IO[bytes]:
     if path == Path(STDIN):
         return cast("IO[bytes]", os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0))
-    return open(path, "rb", buffering=0)  # noqa: SIM115, PTH123 (the caller closes it)
+    return open(path, "rb", buffering=0)  # noqa: PTH123
 
 
 class _Counted:

@@ -14,6 +14,7 @@ import json
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -193,7 +194,7 @@ class Tokenizer:
         if unit == "chars":
             return self._core.char_spans(data, ids)
         ends = self._core.byte_ends(ids).tolist()
-        return list(zip([0, *ends], ends, strict=False))
+        return list(pairwise([0, *ends]))
 
     def steps(self, text: Text) -> list[list[Step]]:
         """Return for each piece of `text` its states merge by merge: first its base symbols, last its tokens."""
@@ -202,7 +203,7 @@ class Tokenizer:
         token = self._core.token_bytes
         return [
             [Step(rank, [token(i) for i in ids]) for rank, ids in self._core.steps(data[start:end])]
-            for start, end in zip(ends, ends[1:], strict=False)
+            for start, end in pairwise(ends)
         ]
 
     def show(self, text: Text) -> "TokenView":

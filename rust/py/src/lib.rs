@@ -1,8 +1,42 @@
 //! The Python door of the core: convert, release the GIL, call, convert. No logic.
+
+mod convert;
+mod corpus;
+mod errors;
+mod tokenizer;
+mod training;
+
+use bpe_lab_core::{formats, pretokenize, unit::Unit};
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+/// Which format a tokenizer file has: `native`, `hf`, `tiktoken` or None.
+#[pyfunction]
+fn detect_format(data: &[u8]) -> Option<&'static str> {
+    formats::detect(data).map(|format| match format {
+        formats::Format::Native => "native",
+        formats::Format::Tiktoken => "tiktoken",
+        formats::Format::HuggingFace => "hf",
+    })
+}
 
 /// `bpe_lab._core`
 #[pymodule]
-fn _core(_m: &Bound<'_, PyModule>) -> PyResult<()> {
+fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = m.py();
+    m.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    m.add("UNICODE_VERSION", pretokenize::unicode_version())?;
+    m.add("PATTERN_NAMES", PyTuple::new(py, pretokenize::Pattern::NAMES)?)?;
+    m.add("UNIT_NAMES", PyTuple::new(py, Unit::NAMES)?)?;
+    m.add("TIE_NAMES", PyTuple::new(py, training::TIE_NAMES)?)?;
+    m.add_class::<corpus::PyPattern>()?;
+    m.add_class::<corpus::PyPieceCounts>()?;
+    m.add_class::<corpus::PyCounter>()?;
+    m.add_class::<corpus::PySampleBySize>()?;
+    m.add_class::<training::PyLearned>()?;
+    m.add_class::<tokenizer::PyTokenizer>()?;
+    m.add_class::<tokenizer::PyStreamDecoder>()?;
+    m.add_function(wrap_pyfunction!(training::train, m)?)?;
+    m.add_function(wrap_pyfunction!(detect_format, m)?)?;
     Ok(())
 }

@@ -1,0 +1,81 @@
+# `make demo` and `make test` work on a fresh clone; everything they install lies in .venv and target.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+RUST := $(shell find rust -name '*.rs' -o -name Cargo.toml 2>/dev/null) Cargo.toml Cargo.lock
+PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.PHONY: demo test test-full bench fuzz lint format setup machine clean
+
+## demo: set up, then show the tool on the embedded sample
+demo: $(VENV)/.installed
+	$(BIN)/bpe-lab demo
+
+## test: set up, then everything that takes minutes at most
+test: $(VENV)/.dev
+	cargo test --quiet
+	$(BIN)/python -m pytest --quiet
+
+## test-full: the long versions too (10^6 random strings, every corpus, every peer)
+test-full: $(VENV)/.dev
+	BPE_LAB_CASES=1000000 cargo test --release --quiet
+	BPE_LAB_FULL=1 $(BIN)/python -m pytest --quiet
+
+## bench: speed beside the peers, answers checked first
+bench: $(VENV)/.bench
+	$(BIN)/python benches/against.py
+
+## fuzz: every loader and the encoder, until stopped or FUZZ_SECONDS (60 each) are over
+fuzz: $(VENV)/.dev
+	BPE_LAB_FUZZ_SECONDS=$${FUZZ_SECONDS:-60} cargo test --release --quiet -- --ignored fuzz
+
+## lint: what a commit must pass
+lint: $(VENV)/.dev
+	cargo fmt --all --check
+	cargo clippy --quiet --workspace --all-targets -- -D warnings
+	$(BIN)/ruff format --check python tests benches
+	$(BIN)/ruff check python tests benches
+	$(BIN)/mypy
+
+format: $(VENV)/.dev
+	cargo fmt --all
+	$(BIN)/ruff format python tests benches
+	$(BIN)/ruff check --fix python tests benches
+
+setup: $(VENV)/.dev
+
+$(VENV)/.made: | machine
+	@echo "setting up $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt $(RUST)
+	@echo "building bpe-lab (about a minute the first time)"
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	@echo "installing what the tests need"
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev
+	@$(PIP) --editable '.[dev,bench]'
+	@touch $@
+
+## machine: say what is missing here, if anything
+machine:
+	@missing=; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null \
+	  || missing="$$missing\n  Python 3.10 or newer as $(PYTHON)          Debian: apt install python3"; \
+	$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+	  || missing="$$missing\n  Python's venv and ensurepip modules      Debian: apt install python3-venv"; \
+	command -v cc >/dev/null \
+	  || missing="$$missing\n  a C compiler as cc (the linker)          Debian: apt install gcc libc6-dev"; \
+	have=$$(cargo --version 2>/dev/null | cut -d' ' -f2); \
+	printf '1.88\n%s\n' "$${have:-0}" | sort -VC \
+	  || missing="$$missing\n  Rust 1.88 or newer (found: $${have:-none})         https://rustup.rs"; \
+	if [ -n "$$missing" ]; then printf "This machine lacks:$$missing\n" >&2; exit 1; fi
+
+clean:
+	rm -rf $(VENV) target

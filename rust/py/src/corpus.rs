@@ -1,0 +1,216 @@
+//! Patterns, counts, the counter.
+
+use crate::convert::text_bytes;
+use crate::errors::{OrRaise, exception};
+use bpe_lab_core::count::PieceCounts;
+use bpe_lab_core::ingest::{Counter, Documents, Sample, SampleBySize};
+use bpe_lab_core::pretokenize::Pattern;
+use numpy::{IntoPyArray, PyArray1};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use std::collections::BTreeMap;
+
+/// How text is cut into pieces.
+#[pyclass(name = "Pattern", module = "bpe_lab._core", frozen)]
+pub(crate) struct PyPattern(pub(crate) Pattern);
+
+#[pymethods]
+impl PyPattern {
+    #[staticmethod]
+    fn named(py: Python<'_>, name: &str) -> PyResult<Self> {
+        Pattern::from_name(name).or_raise(py).map(Self)
+    }
+
+    #[staticmethod]
+    fn regex(py: Python<'_>, regex: &str) -> PyResult<Self> {
+        Pattern::from_regex(regex).or_raise(py).map(Self)
+    }
+
+    #[getter]
+    fn name(&self) -> Option<&'static str> {
+        self.0.name()
+    }
+
+    #[getter]
+    fn tiktoken_regex(&self) -> Option<&str> {
+        self.0.tiktoken_regex()
+    }
+
+    #[getter]
+    fn hf_regex(&self) -> Option<&str> {
+        self.0.hf_regex()
+    }
+
+    fn split<'py>(&self, py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyArray1<u64>>> {
+        let mut ends = Vec::new();
+        py.detach(|| self.0.split(text, &mut ends)).or_raise(py)?;
+        Ok(ends.into_iter().map(|e| e as u64).collect::<Vec<u64>>().into_pyarray(py))
+    }
+}
+
+/// Piece -> weight.
+#[pyclass(name = "PieceCounts", module = "bpe_lab")]
+#[derive(Default)]
+pub(crate) struct PyPieceCounts(pub(crate) PieceCounts);
+
+#[pymethods]
+impl PyPieceCounts {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<PieceCounts {} pieces, total weight {}>", self.0.len(), self.0.total_weight())
+    }
+
+    #[getter]
+    fn total_weight(&self) -> u64 {
+        self.0.total_weight()
+    }
+
+    #[getter]
+    fn total_bytes(&self) -> u64 {
+        self.0.total_bytes()
+    }
+
+    #[getter]
+    fn header(&self) -> BTreeMap<String, String> {
+        self.0.header().clone()
+    }
+
+    fn set_header(&mut self, key: String, value: String) {
+        self.0.set_header(key, value);
+    }
+
+    fn add(&mut self, py: Python<'_>, piece: &[u8], weight: u64) -> PyResult<()> {
+        self.0.add(piece, weight).or_raise(py)
+    }
+
+    fn absorb(&mut self, py: Python<'_>, other: &Bound<'_, Self>) -> PyResult<()> {
+        let other = other.try_borrow()?;
+        let (mine, theirs) = (&mut self.0, &other.0);
+        py.detach(|| mine.absorb(theirs)).or_raise(py)
+    }
+
+    #[pyo3(signature = (limit=None))]
+    fn items<'py>(&self, py: Python<'py>, limit: Option<usize>) -> Vec<(Bound<'py, PyBytes>, u64)> {
+        let sorted = self.0.sorted();
+        sorted.into_iter().take(limit.unwrap_or(usize::MAX)).map(|(p, w)| (PyBytes::new(py, p), w)).collect()
+    }
+
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let mut out = Vec::new();
+        py.detach(|| self.0.write_to(&mut out)).or_raise(py)?;
+        Ok(PyBytes::new(py, &out))
+    }
+
+    fn to_tsv<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let mut out = Vec::new();
+        py.detach(|| self.0.write_tsv(&mut out)).or_raise(py)?;
+        Ok(PyBytes::new(py, &out))
+    }
+
+    #[staticmethod]
+    fn from_bytes(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
+        py.detach(|| PieceCounts::read_from(&mut &data[..])).or_raise(py).map(Self)
+    }
+}
+
+/// Counts pieces of pushed blocks on threads of its own.
+#[pyclass(name = "Counter", module = "bpe_lab._core")]
+pub(crate) struct PyCounter(Option<Counter>);
+
+impl PyCounter {
+    fn running(&mut self, py: Python<'_>) -> PyResult<&mut Counter> {
+        self.0.as_mut().ok_or_else(|| exception(py, "ArgumentError", "this counter has finished", None))
+    }
+}
+
+#[pymethods]
+impl PyCounter {
+    #[new]
+    #[pyo3(signature = (pattern, documents, threads, sample_fraction=None, sample_below=None, sample_seed=0))]
+    fn new(
+        py: Python<'_>,
+        pattern: &PyPattern,
+        documents: &str,
+        threads: usize,
+        sample_fraction: Option<f64>,
+        sample_below: Option<u64>,
+        sample_seed: u64,
+    ) -> PyResult<Self> {
+        let documents = Documents::parse(documents).or_raise(py)?;
+        let sample = match (sample_fraction, sample_below) {
+            (Some(fraction), _) => Sample::Fraction { fraction, seed: sample_seed },
+            (None, Some(threshold)) => Sample::Below { threshold, seed: sample_seed },
+            (None, None) => Sample::All,
+        };
+        Counter::new(pattern.0.clone(), documents, sample, threads).or_raise(py).map(|c| Self(Some(c)))
+    }
+
+    fn push(&mut self, py: Python<'_>, block: &Bound<'_, PyAny>) -> PyResult<()> {
+        let block = text_bytes(block)?;
+        let counter = self.running(py)?;
+        py.detach(|| counter.push(&block)).or_raise(py)
+    }
+
+    fn end_of_file(&mut self, py: Python<'_>) -> PyResult<()> {
+        let counter = self.running(py)?;
+        py.detach(|| counter.end_of_file()).or_raise(py)
+    }
+
+    fn finish(&mut self, py: Python<'_>) -> PyResult<PyPieceCounts> {
+        self.running(py)?;
+        let counter = self.0.take();
+        match counter {
+            Some(counter) => py.detach(|| counter.finish()).or_raise(py).map(PyPieceCounts),
+            None => Ok(PyPieceCounts::default()),
+        }
+    }
+
+    #[getter]
+    fn stats(&mut self, py: Python<'_>) -> PyResult<BTreeMap<&'static str, u64>> {
+        let stats = self.running(py)?.stats();
+        Ok(BTreeMap::from([
+            ("n_bytes", stats.n_bytes),
+            ("n_documents", stats.n_documents),
+            ("n_documents_taken", stats.n_documents_taken),
+            ("n_pieces", stats.n_pieces),
+            ("n_boms", stats.n_boms),
+        ]))
+    }
+}
+
+/// The first pass of a sample by size.
+#[pyclass(name = "SampleBySize", module = "bpe_lab._core")]
+pub(crate) struct PySampleBySize(SampleBySize);
+
+#[pymethods]
+impl PySampleBySize {
+    #[new]
+    #[pyo3(signature = (documents, sample_seed=0))]
+    fn new(py: Python<'_>, documents: &str, sample_seed: u64) -> PyResult<Self> {
+        let documents = Documents::parse(documents).or_raise(py)?;
+        Ok(Self(SampleBySize::new(documents, sample_seed)))
+    }
+
+    fn push(&mut self, py: Python<'_>, block: &Bound<'_, PyAny>) -> PyResult<()> {
+        let block = text_bytes(block)?;
+        let sampler = &mut self.0;
+        py.detach(|| sampler.push(&block));
+        Ok(())
+    }
+
+    fn end_of_file(&mut self) {
+        self.0.end_of_file();
+    }
+
+    fn threshold(&self, py: Python<'_>, size_bytes: u64) -> PyResult<u64> {
+        self.0.threshold(size_bytes).or_raise(py)
+    }
+}

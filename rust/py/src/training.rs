@@ -1,0 +1,141 @@
+//! Counts to merges.
+
+use crate::corpus::{PyPattern, PyPieceCounts};
+use crate::errors::{OrRaise, exception, raise};
+use crate::tokenizer::PyTokenizer;
+use bpe_lab_core::merges::{Merges, Rule};
+use bpe_lab_core::tokenizer::{Special, Tokenizer};
+use bpe_lab_core::train::{self, Learned, Progress, Stop, TieBreak, TrainOptions};
+use bpe_lab_core::unit::Unit;
+use bpe_lab_core::{ErrorKind, TokenId};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use std::time::{Duration, Instant};
+
+pub(crate) const TIE_NAMES: [&str; 2] = ["hf", "rustbpe"];
+
+/// How often Python hears of the training, and Ctrl-C is looked for.
+const PULSE: Duration = Duration::from_millis(50);
+
+/// What was learned.
+#[pyclass(name = "Learned", module = "bpe_lab._core", frozen)]
+pub(crate) struct PyLearned {
+    learned: Learned,
+    unit: Unit,
+}
+
+#[pymethods]
+impl PyLearned {
+    #[getter]
+    fn n_merges(&self) -> usize {
+        self.learned.steps.len()
+    }
+
+    #[getter]
+    fn n_ids(&self) -> usize {
+        self.learned.n_ids()
+    }
+
+    #[getter]
+    fn stop(&self) -> (&'static str, u64) {
+        match self.learned.stop {
+            Stop::Full => ("full", 0),
+            Stop::NoPairs => ("no-pairs", 0),
+            Stop::TooRare(count) => ("too-rare", count),
+        }
+    }
+
+    #[getter]
+    fn n_tokens_before(&self) -> u64 {
+        self.learned.n_tokens_before
+    }
+
+    #[getter]
+    fn n_tokens(&self) -> u64 {
+        self.learned.steps.last().map_or(self.learned.n_tokens_before, |s| s.n_tokens)
+    }
+
+    /// The first merges: left and right as bytes, count when merged, tokens left.
+    fn trace<'py>(
+        &self,
+        py: Python<'py>,
+        limit: usize,
+    ) -> PyResult<Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>, u64, u64)>> {
+        let vocab = bpe_lab_core::vocab::Vocab::derive(&self.merges().or_raise(py)?).or_raise(py)?;
+        let bytes = |id: TokenId| {
+            let mut out = Vec::new();
+            self.unit.bytes_into(vocab.spelling(id).unwrap_or_default(), &mut out);
+            PyBytes::new(py, &out)
+        };
+        let steps = self.learned.steps.iter().take(limit);
+        Ok(steps.map(|s| (bytes(s.merge.left), bytes(s.merge.right), s.count, s.n_tokens)).collect())
+    }
+
+    /// The tokenizer; special tokens get the last ids.
+    fn tokenizer(
+        &self,
+        py: Python<'_>,
+        pattern: &PyPattern,
+        special_tokens: Vec<String>,
+        provenance_json: &str,
+    ) -> PyResult<PyTokenizer> {
+        let first = self.learned.n_ids();
+        let specials = special_tokens.into_iter().enumerate();
+        let specials = specials.map(|(i, text)| Special { text, id: TokenId((first + i) as u32) }).collect();
+        let provenance = serde_json::from_str(provenance_json)
+            .map_err(|e| exception(py, "ArgumentError", &format!("provenance is no JSON object: {e}"), None))?;
+        let (unit, pattern, merges) = (self.unit.clone(), pattern.0.clone(), self.merges().or_raise(py)?);
+        py.detach(|| Tokenizer::new(unit, pattern, merges, specials, provenance)).or_raise(py).map(PyTokenizer::new)
+    }
+}
+
+impl PyLearned {
+    fn merges(&self) -> bpe_lab_core::Result<Merges> {
+        let list = self.learned.steps.iter().map(|s| s.merge).collect();
+        Merges::new(self.learned.base_ids.clone(), Rule::Pairs(list))
+    }
+}
+
+/// Learns merges. `watch(n_ids, n_ids_wanted)` is called about twenty times a second; what it raises ends the training.
+#[pyfunction]
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn train(
+    py: Python<'_>,
+    counts: &Bound<'_, PyPieceCounts>,
+    n_ids: i64,
+    unit: &str,
+    tie: &str,
+    min_frequency: u64,
+    max_token_bytes: Option<usize>,
+    watch: Option<Py<PyAny>>,
+) -> PyResult<PyLearned> {
+    let unit = Unit::from_name(unit).or_raise(py)?;
+    let tie = TieBreak::from_name(tie).or_raise(py)?;
+    let n_ids = usize::try_from(n_ids).unwrap_or(0);
+    let options = TrainOptions { n_ids, unit: unit.clone(), tie, min_frequency, max_token_bytes };
+    let counts = counts.try_borrow()?;
+    let counts = &counts.0;
+    let mut stopped = None;
+    let result = py.detach(|| {
+        let mut last = Instant::now();
+        train::train(counts, &options, &mut |progress| {
+            if last.elapsed() < PULSE {
+                return true;
+            }
+            last = Instant::now();
+            stopped = Python::attach(|py| pulse(py, watch.as_ref(), progress)).err();
+            stopped.is_none()
+        })
+    });
+    match (result, stopped) {
+        (Ok(learned), _) => Ok(PyLearned { learned, unit }),
+        (Err(e), Some(stop)) if e.kind() == ErrorKind::Interrupted => Err(stop),
+        (Err(e), _) => Err(raise(py, e)),
+    }
+}
+
+/// Looks for Ctrl-C and tells the caller.
+fn pulse(py: Python<'_>, watch: Option<&Py<PyAny>>, progress: Progress) -> PyResult<()> {
+    py.check_signals()?;
+    watch.map_or(Ok(()), |w| w.call1(py, (progress.n_ids, progress.n_ids_wanted)).map(drop))
+}
