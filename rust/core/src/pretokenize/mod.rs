@@ -1,48 +1,220 @@
 //! Text to pieces: spans that tile a document, inside which BPE merges and across which it never does.
 //!
 //! Knows no counts, ids or units.
+//!
+//! The named patterns are hand-written scanners, 20 to 60 times as fast as the regexes they stand for; each has that
+//! regex as its oracle ([`Pattern::regex_twin`]). A user's regex is run by `fancy-regex`. Scanners and regexes share the
+//! tables of [`UNICODE_VERSION`].
+//!
+//! Text is bytes. Each byte that is not part of a valid UTF-8 sequence is one code point that is neither letter, number
+//! nor white space, like U+FFFD.
 
-use crate::Result;
+mod cl100k;
+mod classes;
+mod contraction;
+mod custom;
+mod cut;
+mod gpt2;
+mod o200k;
+mod recognize;
+#[cfg(test)]
+mod twin;
+mod white;
 
-/// How documents are cut into pieces.
+use crate::{Error, Result};
+pub use classes::UNICODE_VERSION;
+use custom::Custom;
+use std::sync::Arc;
+
+/// How documents are cut into pieces. Cheap to clone; shared by threads.
+///
+/// ```
+/// use bpe_lab_core::pretokenize::Pattern;
+/// let pattern = Pattern::from_name("cl100k")?;
+/// let mut ends = Vec::new();
+/// pattern.split("I'm 12345 사과!\n".as_bytes(), &mut ends)?;
+/// assert_eq!(ends, [1, 3, 4, 7, 9, 16, 18]); // I 'm ␣ 123 45 ␣사과 !\n
+/// # Ok::<(), bpe_lab_core::Error>(())
+/// ```
 #[derive(Clone, Debug)]
-pub struct Pattern(());
+pub struct Pattern(Kind);
 
-impl Pattern {
-    /// The named pattern: `gpt2`, `cl100k`, `o200k` or `none`.
-    pub fn from_name(_name: &str) -> Result<Self> {
-        todo!()
+#[derive(Clone, Debug)]
+enum Kind {
+    Named(Named),
+    Custom(Arc<Custom>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Named {
+    Gpt2,
+    Cl100k,
+    Llama3,
+    O200k,
+    None,
+}
+
+impl Named {
+    const ALL: [Self; 5] = [Self::Gpt2, Self::Cl100k, Self::Llama3, Self::O200k, Self::None];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Gpt2 => "gpt2",
+            Self::Cl100k => "cl100k",
+            Self::Llama3 => "llama3",
+            Self::O200k => "o200k",
+            Self::None => "none",
+        }
     }
 
-    /// A user's regular expression. What it does not match becomes pieces of its own: nothing is lost.
-    pub fn from_regex(_regex: &str) -> Result<Self> {
-        todo!()
+    fn tiktoken_regex(self) -> Option<&'static str> {
+        match self {
+            Self::Gpt2 => Some(gpt2::TIKTOKEN),
+            Self::Cl100k => Some(cl100k::TIKTOKEN),
+            Self::Llama3 => Some(cl100k::LLAMA3),
+            Self::O200k => Some(o200k::TIKTOKEN),
+            Self::None => None,
+        }
+    }
+
+    fn hf_regex(self) -> Option<&'static str> {
+        match self {
+            Self::Gpt2 => Some(gpt2::HF),
+            Self::Cl100k => Some(cl100k::HF),
+            Self::Llama3 => Some(cl100k::LLAMA3),
+            Self::O200k => Some(o200k::TIKTOKEN),
+            Self::None => None,
+        }
+    }
+
+    /// [`Pattern::scan`] one piece at a time.
+    fn scan_pieces(self, text: &[u8], start: usize, limit: usize, ends: &mut Vec<usize>) -> usize {
+        match self {
+            Self::Gpt2 => scan_with(gpt2::piece_end, text, start, limit, ends),
+            Self::Cl100k => scan_with(cl100k::piece_end, text, start, limit, ends),
+            Self::Llama3 => scan_with(cl100k::llama3_piece_end, text, start, limit, ends),
+            Self::O200k => scan_with(o200k::piece_end, text, start, limit, ends),
+            Self::None => scan_with(|text, _| text.len(), text, start, limit, ends),
+        }
+    }
+}
+
+/// Steps from piece to piece by `piece_end`.
+#[inline(always)]
+fn scan_with(
+    piece_end: impl Fn(&[u8], usize) -> usize,
+    text: &[u8],
+    start: usize,
+    limit: usize,
+    ends: &mut Vec<usize>,
+) -> usize {
+    let mut pos = start;
+    for _ in 0..limit {
+        if pos >= text.len() {
+            break;
+        }
+        pos = piece_end(text, pos);
+        ends.push(pos);
+    }
+    pos
+}
+
+impl Pattern {
+    /// Every named pattern, in the order they are listed to users.
+    pub const NAMES: &'static [&'static str] = &["gpt2", "cl100k", "llama3", "o200k", "none"];
+
+    /// The named pattern: `gpt2` (also r50k, p50k), `cl100k` and `o200k` as tiktoken 0.14 cuts, `llama3` (also cl100k in
+    /// Hugging Face's conversions: it differs from `cl100k` only in white space at the end of a text), or `none` (a
+    /// document is one piece).
+    ///
+    /// # Errors
+    /// An argument error that lists the names.
+    pub fn from_name(name: &str) -> Result<Self> {
+        match Named::ALL.into_iter().find(|named| named.name() == name) {
+            Some(named) => Ok(Self(Kind::Named(named))),
+            None => Err(Error::argument(format!("unknown pattern {name:?}"))
+                .hint(format!("one of: {}; or give a regular expression", Self::NAMES.join(", ")))),
+        }
+    }
+
+    /// A user's regular expression, in [fancy-regex's syntax](https://docs.rs/fancy-regex). What it does not match
+    /// becomes pieces of its own, matches of no length are ignored: nothing is lost.
+    ///
+    /// A text that [`recognize`](Self::recognize) knows gives the named pattern, which cuts alike and is faster.
+    ///
+    /// # Errors
+    /// An argument error where the regex does not compile.
+    pub fn from_regex(regex: &str) -> Result<Self> {
+        match Self::recognize(regex) {
+            Some(named) => Ok(named),
+            None => Ok(Self(Kind::Custom(Arc::new(Custom::new(regex)?)))),
+        }
+    }
+
+    /// The named pattern that cuts every text as `regex` does, where `regex` is a published text known to be so:
+    /// tiktoken's current and older ones, GPT-2's, Llama 3's, Hugging Face's.
+    ///
+    /// Texts are read as fancy-regex reads them. Oniguruma (Hugging Face) reads tiktoken's `\p{N}{1,3}+` otherwise, so a
+    /// `tokenizer.json` that holds it is not cl100k.
+    pub fn recognize(regex: &str) -> Option<Self> {
+        recognize::recognize(regex).map(|named| Self(Kind::Named(named)))
+    }
+
+    /// The same pattern run by the regex engine: the slow, obvious twin of a named pattern. `None` for `none` and for a
+    /// user's regex, which is its own twin.
+    ///
+    /// # Errors
+    /// None in practice: the texts are tested to compile.
+    pub fn regex_twin(&self) -> Result<Option<Self>> {
+        let Kind::Named(named) = &self.0 else { return Ok(None) };
+        let Some(regex) = named.tiktoken_regex() else { return Ok(None) };
+        Ok(Some(Self(Kind::Custom(Arc::new(Custom::new(regex)?)))))
     }
 
     /// The name, for a named pattern.
     pub fn name(&self) -> Option<&'static str> {
-        todo!()
+        match &self.0 {
+            Kind::Named(named) => Some(named.name()),
+            Kind::Custom(_) => None,
+        }
     }
 
     /// The regex text as `tiktoken` (fancy-regex) takes it; `None` for pattern `none`.
     pub fn tiktoken_regex(&self) -> Option<&str> {
-        todo!()
+        match &self.0 {
+            Kind::Named(named) => named.tiktoken_regex(),
+            Kind::Custom(custom) => Some(custom.text()),
+        }
     }
 
     /// The regex text as Hugging Face's `Split` (Oniguruma) takes it so that it cuts alike; `None` for `none`.
+    ///
+    /// A user's regex is given as it stands: whether Oniguruma reads it alike is for the user to know.
     pub fn hf_regex(&self) -> Option<&str> {
-        todo!()
+        match &self.0 {
+            Kind::Named(named) => named.hf_regex(),
+            Kind::Custom(custom) => Some(custom.text()),
+        }
     }
 
     /// Appends the ends of at most `limit` pieces, beginning at byte `start` of `text`, and returns the last end.
     ///
     /// `start` is 0 or an end that an earlier call gave for the same text. The spans tile the text: the first piece
-    /// begins at `start`, each next one where the last ended. Returns `start` only when nothing is left.
+    /// begins at `start`, each next one where the last ended. Returns `start` only when nothing is left (or `limit` is 0).
+    ///
+    /// A user's regex does not keep to `limit`: it appends all that is left, since beginning anew costs it time in
+    /// proportion to the whole text. Named patterns take time in proportion to what they append.
     ///
     /// # Errors
-    /// Only a user's regex can fail (its back-tracking limit).
-    pub fn scan(&self, _text: &[u8], _start: usize, _limit: usize, _ends: &mut Vec<usize>) -> Result<usize> {
-        todo!()
+    /// Only a user's regex can fail (its back-tracking limit); `ends` then holds the pieces before that place.
+    pub fn scan(&self, text: &[u8], start: usize, limit: usize, ends: &mut Vec<usize>) -> Result<usize> {
+        if start >= text.len() || limit == 0 {
+            return Ok(start);
+        }
+        match &self.0 {
+            Kind::Named(named) => Ok(named.scan_pieces(text, start, limit, ends)),
+            Kind::Custom(custom) => custom.split(text, start, ends).map(|()| text.len()),
+        }
     }
 
     /// Appends the ends of all pieces of `text`.
@@ -56,7 +228,13 @@ impl Pattern {
     /// The last position in `text` where a piece begins whatever comes before or after the given bytes, so that both
     /// sides can be cut apart there and scanned on their own. `None` where no such place is seen (always for a
     /// user's regex and for `none`).
-    pub fn last_safe_cut(&self, _text: &[u8]) -> Option<usize> {
-        todo!()
+    ///
+    /// Looks from the end backwards and stops at the first place found: a few bytes in most text, all of `text` where
+    /// there is none. A caller that grows a buffer should pass only what is new.
+    pub fn last_safe_cut(&self, text: &[u8]) -> Option<usize> {
+        match &self.0 {
+            Kind::Named(Named::None) | Kind::Custom(_) => None,
+            Kind::Named(_) => cut::last_safe_cut(text),
+        }
     }
 }
