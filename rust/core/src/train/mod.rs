@@ -1,9 +1,22 @@
 //! Counts to merges. Knows nothing of text, files, threads or patterns.
 
+mod corpus;
+mod fast;
+mod index;
+pub mod naive;
+mod neighbours;
+mod pairs;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod watch;
+
 use crate::count::PieceCounts;
 use crate::merges::{ByteOrder, Merge};
 use crate::unit::Unit;
-use crate::{Result, TokenId};
+use crate::symbol::MAX_IDS;
+use crate::{Error, Result, TokenId};
+use watch::Watch;
 
 /// Which of several equally frequent pairs merges first, and with it the order of the first 256 ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -23,6 +36,11 @@ impl TieBreak {
             Self::RustBpe => ByteOrder::Raw,
         }
     }
+
+    /// Whether a merge whose result spells what an id spells already takes that id instead of a new one.
+    pub fn reuses_ids(self) -> bool {
+        true
+    }
 }
 
 /// What to learn.
@@ -39,6 +57,34 @@ pub struct TrainOptions {
     /// No token longer than this many bytes.
     pub max_token_bytes: Option<usize>,
 }
+
+impl TrainOptions {
+    /// The id of every base symbol: bytes in the order of the tie rule, atoms by their number.
+    ///
+    /// # Errors
+    /// `n_ids` outside the base alphabet ..= [`MAX_IDS`]; a `min_frequency` of 0.
+    pub fn base_ids(&self) -> Result<Vec<TokenId>> {
+        let n_base = self.unit.n_base();
+        if self.n_ids < n_base {
+            return Err(Error::argument(format!(
+                "n_ids must be at least {n_base} (one id per base symbol of unit {}), got {}",
+                self.unit.name(),
+                self.n_ids
+            )));
+        }
+        if self.n_ids > MAX_IDS {
+            return Err(Error::argument(format!("n_ids must be at most {MAX_IDS}, got {}", self.n_ids)));
+        }
+        if self.min_frequency == 0 {
+            return Err(Error::argument("min_frequency must be at least 1, got 0"));
+        }
+        let bytes = self.tie.byte_order().ids();
+        Ok((0..n_base).map(|s| bytes.get(s).copied().unwrap_or(TokenId(s as u32))).collect())
+    }
+}
+
+/// Said where the weighted symbols of a corpus do not fit 64 bits.
+const TOO_MANY_TOKENS: &str = "the counts hold more than 18446744073709551615 symbols (sum of weight x symbols)";
 
 /// One merge as it happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +109,7 @@ pub enum Stop {
 }
 
 /// What was learned.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Learned {
     /// Ids of the base symbols.
     pub base_ids: Vec<TokenId>,
@@ -84,14 +130,22 @@ pub struct Progress {
     pub n_ids_wanted: usize,
 }
 
-/// Learns merges fast. `watch` is called at least every 50 ms and ends the training by returning `false`.
+/// Learns merges fast. `watch` is called at least every 20 ms of work and ends the training by returning `false`.
 ///
 /// # Errors
-/// `n_ids` below the base alphabet; [`Interrupted`](crate::ErrorKind::Interrupted) when `watch` says so.
+/// `n_ids` below the base alphabet or above [`MAX_IDS`]; a `min_frequency` of 0; counts whose weighted symbols do not
+/// fit 64 bits; [`Interrupted`](crate::ErrorKind::Interrupted) when `watch` says so.
 pub fn train(
-    _counts: &PieceCounts,
-    _options: &TrainOptions,
-    _watch: &mut dyn FnMut(Progress) -> bool,
+    counts: &PieceCounts,
+    options: &TrainOptions,
+    watch: &mut dyn FnMut(Progress) -> bool,
 ) -> Result<Learned> {
-    todo!()
+    let base_ids = options.base_ids()?;
+    let progress = Progress { n_ids: base_ids.len(), n_ids_wanted: options.n_ids };
+    let watch = &mut Watch::new(watch, progress);
+    if options.n_ids <= usize::from(u16::MAX) {
+        fast::train::<u16>(counts, options, base_ids, watch)
+    } else {
+        fast::train::<u32>(counts, options, base_ids, watch)
+    }
 }

@@ -1,0 +1,256 @@
+//! The words of a corpus as one row of cells, in which tokens grow in place. Knows no counts of pairs and no order of
+//! merges.
+//!
+//! A token that spells k symbols owns k cells. Its first and its last cell hold its id; what the cells between hold is
+//! never read. So both neighbours of a token are one load away, a merge writes two or three cells, and nothing moves:
+//! a position stays good for ever, and a word of 16 M symbols costs per merge what is merged in it. The layout is that
+//! of boundary tags in memory allocators (Knuth, TAOCP 1, 2.5).
+//!
+//! Words stand in order of falling weight, so that a weight belongs to a stretch of cells and not to each word.
+
+use super::watch::Watch;
+use crate::count::PieceCounts;
+use crate::unit::Unit;
+use crate::{Error, Result, Symbol, TokenId};
+use std::collections::BTreeMap;
+
+/// Cells walked between two looks at the watch.
+const BLOCK: usize = 1 << 16;
+
+/// A number wide enough for every id and the edge.
+pub(super) trait Cell: Copy + Eq {
+    /// The highest number it holds.
+    const MAX: usize;
+    fn of(id: u32) -> Self;
+    fn id(self) -> u32;
+}
+
+impl Cell for u16 {
+    const MAX: usize = u16::MAX as usize;
+    #[inline]
+    fn of(id: u32) -> Self {
+        id as u16
+    }
+    #[inline]
+    fn id(self) -> u32 {
+        u32::from(self)
+    }
+}
+
+impl Cell for u32 {
+    const MAX: usize = u32::MAX as usize;
+    #[inline]
+    fn of(id: u32) -> Self {
+        id
+    }
+    #[inline]
+    fn id(self) -> u32 {
+        self
+    }
+}
+
+/// Two neighbouring tokens as they stand.
+#[derive(Clone, Copy)]
+pub(super) struct Occurrence {
+    /// Where the left one begins.
+    pub(super) at: u32,
+    pub(super) left: u32,
+    pub(super) right: u32,
+    pub(super) weight: u64,
+}
+
+/// The cells and what is needed to walk them.
+pub(super) struct Corpus<C> {
+    /// An edge, then every word of two symbols or more with an edge after it.
+    cells: Vec<C>,
+    /// Stretches of cells of one weight, from left to right; they cover all cells but the first.
+    stretches: Vec<Stretch>,
+    /// For each 2^[`INDEX_SHIFT`] cells, the stretch in which they begin.
+    stretch_of: Vec<u32>,
+    /// Symbols that an id spells, so cells that it owns; 1 for the edge.
+    lens: Vec<u32>,
+    /// What stands between words: the number after the last id.
+    edge: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Stretch {
+    end: u32,
+    weight: u64,
+}
+
+const INDEX_SHIFT: u32 = 10;
+
+impl<C: Cell> Corpus<C> {
+    /// Lays out the words of `counts`; gives the weighted number of their symbols too, one-symbol words included.
+    pub(super) fn new(
+        counts: &PieceCounts,
+        unit: &Unit,
+        base_ids: &[TokenId],
+        n_ids: usize,
+        watch: &mut Watch,
+    ) -> Result<(Self, u64)> {
+        debug_assert!(n_ids <= C::MAX);
+        let (mut room, n_symbols) = Room::measure(counts, unit, watch)?;
+        let stretches = room.lay_out()?;
+        let n_cells = stretches.last().map_or(1, |s| s.end as usize);
+        let mut cells = vec![C::of(n_ids as u32); n_cells];
+        let mut symbols = Vec::new();
+        for (piece, weight) in counts.iter() {
+            symbols_of(unit, piece, &mut symbols);
+            if symbols.len() > 1 && weight > 0 {
+                let start = room.take(weight, symbols.len() + 1);
+                for (cell, symbol) in cells[start..].iter_mut().zip(&symbols) {
+                    *cell = C::of(base_ids[symbol.0 as usize].0);
+                }
+            }
+            watch.spend(symbols.len())?;
+        }
+        let stretch_of = index_of(&stretches, n_cells);
+        let lens = vec![1; n_ids + 1];
+        Ok((Self { cells, stretches, stretch_of, lens, edge: n_ids as u32 }, n_symbols))
+    }
+
+    pub(super) fn edge(&self) -> u32 {
+        self.edge
+    }
+
+    pub(super) fn n_cells(&self) -> usize {
+        self.cells.len()
+    }
+
+    #[inline]
+    pub(super) fn len(&self, id: u32) -> u32 {
+        self.lens[id as usize]
+    }
+
+    pub(super) fn set_len(&mut self, id: u32, len: u32) {
+        self.lens[id as usize] = len;
+    }
+
+    /// The token before the one that begins at `at`, or the edge.
+    #[inline]
+    pub(super) fn before(&self, at: u32) -> u32 {
+        self.cells[at as usize - 1].id()
+    }
+
+    /// What begins at `at`: a token or the edge where one begins, and otherwise nothing that began there before.
+    #[inline]
+    pub(super) fn at(&self, at: u32) -> u32 {
+        self.cells[at as usize].id()
+    }
+
+    /// Puts `result` in the place of a left token at `at` and a right one at `middle` that owns the cells up to `end`.
+    ///
+    /// Afterwards `middle` holds none of the ids that began there before: they spell less than `result`, and where the
+    /// cell is not the last one, it becomes an edge. So a stale position shows by its cell alone.
+    #[inline]
+    pub(super) fn join(&mut self, at: u32, middle: u32, end: u32, result: u32) {
+        self.cells[middle as usize] = C::of(self.edge);
+        self.cells[end as usize - 1] = C::of(result);
+        self.cells[at as usize] = C::of(result);
+    }
+
+    /// Shows every pair of neighbours, from left to right.
+    pub(super) fn each_pair(&self, watch: &mut Watch, mut see: impl FnMut(Occurrence)) -> Result<()> {
+        let (mut at, mut left) = (0, self.edge);
+        for stretch in &self.stretches {
+            let mut next = at + self.len(left);
+            while next < stretch.end {
+                let pause = stretch.end.min(next.saturating_add(BLOCK as u32));
+                while next < pause {
+                    let right = self.at(next);
+                    if left != self.edge && right != self.edge {
+                        see(Occurrence { at, left, right, weight: stretch.weight });
+                    }
+                    (at, left) = (next, right);
+                    next += self.len(right);
+                }
+                watch.spend(BLOCK / 8)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The weight of the word around `at`.
+    #[inline]
+    pub(super) fn weight(&self, at: u32) -> u64 {
+        let mut i = self.stretch_of[(at >> INDEX_SHIFT) as usize] as usize;
+        while self.stretches[i].end <= at {
+            i += 1;
+        }
+        self.stretches[i].weight
+    }
+}
+
+fn symbols_of(unit: &Unit, piece: &[u8], symbols: &mut Vec<Symbol>) {
+    symbols.clear();
+    unit.symbols_into(piece, symbols);
+}
+
+fn index_of(stretches: &[Stretch], n_cells: usize) -> Vec<u32> {
+    let starts = (0..n_cells).step_by(1 << INDEX_SHIFT);
+    starts.map(|start| stretches.partition_point(|s| s.end as usize <= start) as u32).collect()
+}
+
+/// How many cells the words of each weight need, and then where the next of them goes.
+struct Room {
+    /// By weight, for the small weights that nearly all words have.
+    small: Vec<u64>,
+    large: BTreeMap<u64, u64>,
+}
+
+impl Room {
+    fn measure(counts: &PieceCounts, unit: &Unit, watch: &mut Watch) -> Result<(Self, u64)> {
+        let mut room = Self { small: vec![0; 1 << 10], large: BTreeMap::new() };
+        let (mut symbols, mut total) = (Vec::new(), 0u64);
+        for (piece, weight) in counts.iter() {
+            symbols_of(unit, piece, &mut symbols);
+            let n = symbols.len() as u64;
+            total = weight
+                .checked_mul(n)
+                .and_then(|weighted| total.checked_add(weighted))
+                .ok_or_else(|| Error::argument(super::TOO_MANY_TOKENS))?;
+            if n > 1 && weight > 0 {
+                *room.of(weight) += n + 1;
+            }
+            watch.spend(symbols.len())?;
+        }
+        Ok((room, total))
+    }
+
+    fn of(&mut self, weight: u64) -> &mut u64 {
+        match usize::try_from(weight).ok().and_then(|w| self.small.get_mut(w)) {
+            Some(cells) => cells,
+            None => self.large.entry(weight).or_default(),
+        }
+    }
+
+    /// Turns sizes into starts, the heaviest words first.
+    fn lay_out(&mut self) -> Result<Vec<Stretch>> {
+        let mut stretches = Vec::new();
+        let mut end = 1u64;
+        let small = self.small.iter_mut().enumerate().map(|(weight, cells)| (weight as u64, cells));
+        let large = self.large.iter_mut().map(|(weight, cells)| (*weight, cells));
+        for (weight, cells) in small.chain(large).rev().filter(|(_, cells)| **cells > 0) {
+            let start = std::mem::replace(cells, end);
+            end += start;
+            let end = u32::try_from(end).map_err(|_| too_many_cells())?;
+            stretches.push(Stretch { end, weight });
+        }
+        Ok(stretches)
+    }
+
+    /// Takes `n` cells for a word of `weight`; gives their start.
+    fn take(&mut self, weight: u64, n: usize) -> usize {
+        let next = self.of(weight);
+        let start = *next as usize;
+        *next += n as u64;
+        start
+    }
+}
+
+fn too_many_cells() -> Error {
+    Error::unsupported("the distinct pieces hold more than 4294967295 symbols")
+        .hint("train on a sample, or drop the rarest pieces from the counts")
+}
