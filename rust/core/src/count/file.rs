@@ -1,0 +1,298 @@
+//! bpe-lab's count file, laid out in docs/formats-counts.md. Canonical: equal counts give equal bytes.
+//!
+//! Reads front to back, allocates only for what has arrived, and trusts nothing before the checksum has come out.
+
+use super::PieceCounts;
+use crate::{Error, Result};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use std::io::{Read, Write};
+
+/// Ends in NUL, which the text writer escapes: no text file that it writes begins so.
+pub(super) const MAGIC: [u8; 8] = *b"BPECNTS\0";
+const VERSION: u32 = 1;
+
+/// The one kind of section that version 1 has; 2 is meant for superwords.
+const SECTION_PIECES: u8 = 1;
+const SECTION_END: u8 = 0;
+
+const CHECKSUM_BYTES: usize = 32;
+const BUFFER_BYTES: usize = 1 << 16;
+
+pub(super) fn write(counts: &PieceCounts, out: &mut dyn Write) -> Result<()> {
+    let mut sink = Sink { out, buffer: Vec::with_capacity(2 * BUFFER_BYTES), sha: Sha256::new() };
+    sink.buffer.extend_from_slice(&MAGIC);
+    sink.buffer.extend_from_slice(&VERSION.to_le_bytes());
+    let header = header_of(counts);
+    let length = u32::try_from(header.len())
+        .map_err(|_| Error::argument("the meta-data of the counts takes 4 GiB or more, too much for a count file"))?;
+    sink.buffer.extend_from_slice(&length.to_le_bytes());
+    sink.buffer.extend_from_slice(header.as_bytes());
+    sink.buffer.extend_from_slice(&[SECTION_PIECES, 0]);
+    put_varint(&mut sink.buffer, counts.len() as u64);
+    let mut last: &[u8] = &[];
+    for (piece, weight) in counts.iter_sorted() {
+        put_record(&mut sink.buffer, last, piece, weight);
+        sink.flush_when_full()?;
+        last = piece;
+    }
+    sink.buffer.push(SECTION_END);
+    sink.finish()
+}
+
+fn header_of(counts: &PieceCounts) -> String {
+    let meta: Map<String, Value> = counts.meta().iter().map(|(k, v)| (k.clone(), json!(v))).collect();
+    json!({ "meta": meta, "n_pieces": counts.len(), "total_weight": counts.total_weight() }).to_string()
+}
+
+/// A piece as what it shares with the one before, the rest, and its weight.
+///
+/// What is shared is one byte, so that no file, however crafted, unpacks to more than some 64 times its size.
+fn put_record(out: &mut Vec<u8>, last: &[u8], piece: &[u8], weight: u64) {
+    let shared = last.iter().zip(piece).take(usize::from(u8::MAX)).take_while(|(a, b)| a == b).count();
+    out.push(shared as u8);
+    put_varint(out, (piece.len() - shared) as u64);
+    out.extend_from_slice(&piece[shared..]);
+    put_varint(out, weight);
+}
+
+/// LEB128: 7 bits a byte, lowest first, the top bit on all but the last.
+fn put_varint(out: &mut Vec<u8>, mut n: u64) {
+    while n >= 0x80 {
+        out.push(n as u8 | 0x80);
+        n >>= 7;
+    }
+    out.push(n as u8);
+}
+
+struct Sink<'a> {
+    out: &'a mut dyn Write,
+    buffer: Vec<u8>,
+    sha: Sha256,
+}
+
+impl Sink<'_> {
+    fn flush_when_full(&mut self) -> Result<()> {
+        if self.buffer.len() < BUFFER_BYTES { Ok(()) } else { self.flush() }
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.sha.update(&self.buffer);
+        self.out.write_all(&self.buffer)?;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<()> {
+        self.flush()?;
+        self.out.write_all(&self.sha.finalize())?;
+        Ok(self.out.flush()?)
+    }
+}
+
+/// Reads what follows the magic.
+pub(super) fn read(input: &mut dyn Read) -> Result<PieceCounts> {
+    let mut source = Source::new(input);
+    let version = source.u32()?;
+    if version != VERSION {
+        return Err(newer(format!("the count file has version {version}, this program reads version {VERSION}")));
+    }
+    let length = source.u32()?;
+    let header = source.take(u64::from(length))?;
+    let claims = Claims::parse(&header)?;
+    let mut counts = PieceCounts { meta: claims.meta, ..PieceCounts::default() };
+    source.pieces(&mut counts)?;
+    source.end()?;
+    let (n, total) = (counts.len() as u64, counts.total_weight());
+    if (n, total) != (claims.n_pieces, claims.total_weight) {
+        let (cn, ct) = (claims.n_pieces, claims.total_weight);
+        return Err(corrupt(format!("its header tells of {cn} pieces of weight {ct}, it holds {n} of weight {total}")));
+    }
+    Ok(counts)
+}
+
+/// What the header says.
+struct Claims {
+    meta: std::collections::BTreeMap<String, String>,
+    n_pieces: u64,
+    total_weight: u64,
+}
+
+impl Claims {
+    fn parse(header: &[u8]) -> Result<Self> {
+        let header: Value =
+            serde_json::from_slice(header).map_err(|e| corrupt(format!("its header is not JSON ({e})")))?;
+        let number = |key: &str| {
+            header[key].as_u64().ok_or_else(|| corrupt(format!("its header has no number under \"{key}\"")))
+        };
+        let meta = header["meta"].as_object().ok_or_else(|| corrupt("its header has no \"meta\"".into()))?;
+        let text = |(key, value): (&String, &Value)| match value.as_str() {
+            Some(value) => Ok((key.clone(), value.to_owned())),
+            None => Err(corrupt(format!("\"{key}\" in its \"meta\" is not a string"))),
+        };
+        Ok(Self {
+            meta: meta.iter().map(text).collect::<Result<_>>()?,
+            n_pieces: number("n_pieces")?,
+            total_weight: number("total_weight")?,
+        })
+    }
+}
+
+/// The input, hashed as it is used up.
+struct Source<'a> {
+    input: &'a mut dyn Read,
+    buffer: Vec<u8>,
+    /// Bytes of `buffer` that are used up.
+    used: usize,
+    /// Where in the file `buffer` begins.
+    offset: u64,
+    sha: Sha256,
+}
+
+impl<'a> Source<'a> {
+    fn new(input: &'a mut dyn Read) -> Self {
+        let sha = Sha256::new_with_prefix(MAGIC);
+        Self { input, buffer: Vec::with_capacity(BUFFER_BYTES), used: 0, offset: MAGIC.len() as u64, sha }
+    }
+
+    /// Where in the file the next byte lies.
+    fn at(&self) -> u64 {
+        self.offset + self.used as u64
+    }
+
+    /// Reads on when all is used up. An end of input leaves the buffer empty.
+    fn fill(&mut self) -> Result<()> {
+        if self.used == self.buffer.len() {
+            self.sha.update(&self.buffer);
+            self.offset += self.buffer.len() as u64;
+            self.used = 0;
+            self.buffer.clear();
+            (&mut *self.input).take(BUFFER_BYTES as u64).read_to_end(&mut self.buffer)?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn byte(&mut self) -> Result<u8> {
+        if self.used == self.buffer.len() {
+            self.fill()?;
+        }
+        let byte = *self.buffer.get(self.used).ok_or_else(|| ends_early(self.at()))?;
+        self.used += 1;
+        Ok(byte)
+    }
+
+    fn u32(&mut self) -> Result<u32> {
+        let mut bytes = [0; 4];
+        for byte in &mut bytes {
+            *byte = self.byte()?;
+        }
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn varint(&mut self) -> Result<u64> {
+        let start = self.at();
+        let mut n = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            if shift == 63 && byte > 1 || shift > 0 && byte == 0 {
+                break;
+            }
+            n |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(n);
+            }
+        }
+        Err(corrupt(format!("the number at byte {start} has too many digits")))
+    }
+
+    fn take(&mut self, n: u64) -> Result<Vec<u8>> {
+        let mut out = Vec::new();
+        self.append(n, &mut out)?;
+        Ok(out)
+    }
+
+    /// Appends the next `n` bytes to `out`, which grows no faster than they come.
+    fn append(&mut self, mut n: u64, out: &mut Vec<u8>) -> Result<()> {
+        while n > 0 {
+            self.fill()?;
+            let here = &self.buffer[self.used..];
+            if here.is_empty() {
+                return Err(ends_early(self.at()));
+            }
+            let step = here.len().min(usize::try_from(n).unwrap_or(usize::MAX));
+            out.extend_from_slice(&here[..step]);
+            self.used += step;
+            n -= step as u64;
+        }
+        Ok(())
+    }
+
+    fn pieces(&mut self, counts: &mut PieceCounts) -> Result<()> {
+        let (kind, flags) = (self.byte()?, self.byte()?);
+        if kind != SECTION_PIECES || flags != 0 {
+            return Err(unknown_section(kind, flags));
+        }
+        let n = self.varint()?;
+        let (mut piece, mut last) = (Vec::new(), Vec::new());
+        for _ in 0..n {
+            let start = self.at();
+            let weight = self.record(&last, &mut piece)?;
+            if piece <= last || weight == 0 {
+                return Err(corrupt(format!("the record at byte {start} is out of order or has no weight")));
+            }
+            counts.add(&piece, weight).map_err(|e| corrupt(format!("the record at byte {start}: {e}")))?;
+            std::mem::swap(&mut piece, &mut last);
+        }
+        match self.byte()? {
+            SECTION_END => Ok(()),
+            kind => Err(unknown_section(kind, 0)),
+        }
+    }
+
+    /// Reads a record into `piece` and gives its weight.
+    fn record(&mut self, last: &[u8], piece: &mut Vec<u8>) -> Result<u64> {
+        let start = self.at();
+        let Some(shared) = last.get(..usize::from(self.byte()?)) else {
+            return Err(corrupt(format!("the record at byte {start} shares more than there is")));
+        };
+        piece.clear();
+        piece.extend_from_slice(shared);
+        let own = self.varint()?;
+        self.append(own, piece)?;
+        self.varint()
+    }
+
+    /// Compares the checksum and sees that nothing follows.
+    fn end(mut self) -> Result<()> {
+        self.sha.update(&self.buffer[..self.used]);
+        let sum = self.sha.finalize_reset();
+        let at = self.at();
+        let stored = self.take(CHECKSUM_BYTES as u64)?;
+        if stored != sum[..] {
+            return Err(corrupt(format!("its content does not match the checksum at byte {at}")));
+        }
+        self.fill()?;
+        if self.used < self.buffer.len() {
+            return Err(corrupt(format!("something follows its checksum, from byte {}", self.at())));
+        }
+        Ok(())
+    }
+}
+
+/// The file stops at byte `at`.
+pub(super) fn ends_early(at: u64) -> Error {
+    Error::format(format!("the count file ends early, at byte {at}")).hint("copy or write it again")
+}
+
+fn corrupt(what: String) -> Error {
+    Error::format(format!("the count file is corrupt: {what}")).hint("copy or write it again")
+}
+
+fn newer(what: String) -> Error {
+    Error::format(what).hint("read it with the version of bpe-lab that wrote it")
+}
+
+fn unknown_section(kind: u8, flags: u8) -> Error {
+    newer(format!("the count file has a section of kind {kind} with flags {flags:#04x}, unknown to version {VERSION}"))
+}
