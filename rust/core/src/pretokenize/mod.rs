@@ -9,6 +9,8 @@
 //! Text is bytes. Each byte that is not part of a valid UTF-8 sequence is one code point that is neither letter, number
 //! nor white space, like U+FFFD.
 
+mod bits;
+mod blocks;
 mod cl100k;
 mod classes;
 mod contraction;
@@ -17,6 +19,7 @@ mod cut;
 mod gpt2;
 mod o200k;
 mod recognize;
+mod simd;
 #[cfg(test)]
 mod twin;
 mod white;
@@ -87,7 +90,18 @@ impl Named {
         }
     }
 
-    /// [`Pattern::scan`] one piece at a time.
+    /// [`Pattern::scan`] of a named pattern.
+    fn scan(self, text: &[u8], start: usize, limit: usize, ends: &mut Vec<usize>) -> usize {
+        match self {
+            Self::Gpt2 => simd::scan::<blocks::Gpt2>(text, start, limit, ends),
+            Self::Cl100k => simd::scan::<blocks::Cl100k<false>>(text, start, limit, ends),
+            Self::Llama3 => simd::scan::<blocks::Cl100k<true>>(text, start, limit, ends),
+            Self::O200k => simd::scan::<blocks::O200k>(text, start, limit, ends),
+            Self::None => self.scan_pieces(text, start, limit, ends),
+        }
+    }
+
+    /// The same one piece at a time: the twin of the block scanner.
     fn scan_pieces(self, text: &[u8], start: usize, limit: usize, ends: &mut Vec<usize>) -> usize {
         match self {
             Self::Gpt2 => scan_with(gpt2::piece_end, text, start, limit, ends),
@@ -212,7 +226,7 @@ impl Pattern {
             return Ok(start);
         }
         match &self.0 {
-            Kind::Named(named) => Ok(named.scan_pieces(text, start, limit, ends)),
+            Kind::Named(named) => Ok(named.scan(text, start, limit, ends)),
             Kind::Custom(custom) => custom.split(text, start, ends).map(|()| text.len()),
         }
     }
