@@ -69,6 +69,8 @@ pub(super) struct Corpus<C> {
     stretch_of: Vec<u32>,
     /// Symbols that an id spells, so cells that it owns; 1 for the edge.
     lens: Vec<u32>,
+    /// Whether any id spells more than one symbol.
+    is_joined: bool,
     /// What stands between words: the number after the last id.
     edge: u32,
 }
@@ -108,7 +110,7 @@ impl<C: Cell> Corpus<C> {
         }
         let stretch_of = index_of(&stretches, n_cells);
         let lens = vec![1; n_ids + 1];
-        Ok((Self { cells, stretches, stretch_of, lens, edge: n_ids as u32 }, n_symbols))
+        Ok((Self { cells, stretches, stretch_of, lens, is_joined: false, edge: n_ids as u32 }, n_symbols))
     }
 
     pub(super) fn edge(&self) -> u32 {
@@ -124,8 +126,10 @@ impl<C: Cell> Corpus<C> {
         self.lens[id as usize]
     }
 
+    /// Says how many cells a token made by a merge owns.
     pub(super) fn set_len(&mut self, id: u32, len: u32) {
         self.lens[id as usize] = len;
+        self.is_joined = true;
     }
 
     /// The token before the one that begins at `at`, or the edge.
@@ -153,9 +157,15 @@ impl<C: Cell> Corpus<C> {
 
     /// Shows every pair of neighbours, from left to right.
     pub(super) fn each_pair(&self, watch: &mut Watch, mut see: impl FnMut(Occurrence)) -> Result<()> {
+        // Before the first merge the next token need not wait for the length of this one.
+        if self.is_joined { self.walk(watch, &mut see, |id| self.len(id)) } else { self.walk(watch, &mut see, |_| 1) }
+    }
+
+    #[inline]
+    fn walk(&self, watch: &mut Watch, see: &mut impl FnMut(Occurrence), len: impl Fn(u32) -> u32) -> Result<()> {
         let (mut at, mut left) = (0, self.edge);
         for stretch in &self.stretches {
-            let mut next = at + self.len(left);
+            let mut next = at + len(left);
             while next < stretch.end {
                 let pause = stretch.end.min(next.saturating_add(BLOCK as u32));
                 while next < pause {
@@ -164,7 +174,7 @@ impl<C: Cell> Corpus<C> {
                         see(Occurrence { at, left, right, weight: stretch.weight });
                     }
                     (at, left) = (next, right);
-                    next += self.len(right);
+                    next += len(right);
                 }
                 watch.spend(BLOCK / 8)?;
             }
@@ -233,8 +243,7 @@ impl Room {
         let small = self.small.iter_mut().enumerate().map(|(weight, cells)| (weight as u64, cells));
         let large = self.large.iter_mut().map(|(weight, cells)| (*weight, cells));
         for (weight, cells) in small.chain(large).rev().filter(|(_, cells)| **cells > 0) {
-            let start = std::mem::replace(cells, end);
-            end += start;
+            end += std::mem::replace(cells, end);
             let end = u32::try_from(end).map_err(|_| too_many_cells())?;
             stretches.push(Stretch { end, weight });
         }

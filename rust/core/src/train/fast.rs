@@ -51,9 +51,18 @@ struct Found {
     right: u32,
 }
 
+/// Half the count that the last of `n_more` merges will have, if counts go on falling with rank as they did since the
+/// middle of `steps`. A guess: it decides how often the corpus is counted, not what is learned.
+fn next_bar(steps: &[Step], n_more: usize) -> u64 {
+    let (Some(last), Some(middle)) = (steps.last(), steps.get(steps.len() / 2)) else { return 1 };
+    let exponent = (middle.count as f64 / last.count as f64).log2();
+    let growth = 1.0 + n_more as f64 / steps.len() as f64;
+    (last.count as f64 * growth.powf(-exponent) / 2.0) as u64
+}
+
 impl<C: Cell> Trainer<'_, C> {
     fn run(&mut self, options: &TrainOptions, steps: &mut Vec<Step>, watch: &mut Watch) -> Result<Stop> {
-        let mut bar = u64::MAX;
+        let mut bar = None;
         loop {
             if self.tokens.len() >= options.n_ids {
                 return Ok(Stop::Full);
@@ -69,7 +78,7 @@ impl<C: Cell> Trainer<'_, C> {
                 steps.push(self.merge(&mut index, &entry, watch)?);
                 watch.reached(self.tokens.len());
             }
-            bar = steps.last().map_or(1, |step| step.count) / 32;
+            bar = Some(next_bar(steps, options.n_ids - self.tokens.len()));
         }
     }
 
@@ -93,6 +102,7 @@ impl<C: Cell> Trainer<'_, C> {
     }
 
     /// Joins the pair wherever it stands, from left to right, and sums up its neighbours.
+    #[inline(never)]
     fn join(&mut self, positions: &[u32], left: u32, right: u32, result: u32, watch: &mut Watch) -> Result<()> {
         let (n_left, n_right) = (self.corpus.len(left), self.corpus.len(right));
         for block in positions.chunks(BLOCK) {
@@ -116,6 +126,7 @@ impl<C: Cell> Trainer<'_, C> {
     }
 
     /// Takes off the counts what the merge has broken up.
+    #[inline(never)]
     fn subtract(&mut self, index: &mut Index, left: u32, right: u32, result: u32) {
         for (before, sum) in self.left.iter().filter(|(before, _)| *before != result) {
             index.subtract(key(before, left), sum.weight);
@@ -126,6 +137,7 @@ impl<C: Cell> Trainer<'_, C> {
     }
 
     /// Adds the pairs of the result and what stands after it, with their positions.
+    #[inline(never)]
     fn add_after(&mut self, index: &mut Index, result: u32, is_new: bool) {
         let base = index.n_positions();
         self.right.place(|after, sum| {
@@ -140,6 +152,7 @@ impl<C: Cell> Trainer<'_, C> {
     }
 
     /// Adds the pairs of what stands before the result and the result, with their positions.
+    #[inline(never)]
     fn add_before(&mut self, index: &mut Index, result: u32, is_new: bool) {
         let base = index.n_positions();
         self.left.place(|before, sum| {

@@ -31,7 +31,7 @@ pub(super) struct Entry {
     pub(super) n: u32,
 }
 
-/// Key -> [`Entry`], at most half full.
+/// Key -> [`Entry`], at most two thirds full.
 pub(super) struct Table {
     slots: Vec<Entry>,
     n: usize,
@@ -44,11 +44,6 @@ impl Table {
 
     fn with_slots(n_slots: usize) -> Self {
         Self { slots: vec![Entry { key: FREE, count: 0, start: 0, n: 0 }; n_slots], n: 0 }
-    }
-
-    /// Number of pairs, dead ones included.
-    pub(super) fn len(&self) -> usize {
-        self.n
     }
 
     /// The slot that holds `key` or would.
@@ -80,7 +75,7 @@ impl Table {
     pub(super) fn entry(&mut self, key: u64) -> &mut Entry {
         let mut slot = self.slot(key);
         if self.slots[slot].key == FREE {
-            if self.n * 2 >= self.slots.len() {
+            if self.n * 3 >= self.slots.len() * 2 {
                 self.grow();
                 slot = self.slot(key);
             }
@@ -102,9 +97,5 @@ impl Table {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.slots.iter().filter(|e| e.key != FREE)
-    }
-
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
-        self.slots.iter_mut().filter(|e| e.key != FREE)
     }
 }
