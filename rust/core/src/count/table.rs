@@ -122,7 +122,7 @@ impl Arena {
         bytes.extend_from_slice(&(key.piece.len() as u32).to_le_bytes());
         bytes.extend_from_slice(key.piece);
         bytes.resize(at + size, 0);
-        Some((chunk << PLACE_BITS | at / WORD) as u32)
+        Some(((chunk << PLACE_BITS) | (at / WORD)) as u32)
     }
 
     fn chunk_with_room(&mut self, size: usize) -> Option<usize> {
@@ -202,7 +202,7 @@ fn records(number: usize, chunk: &[u8]) -> impl Iterator<Item = (u32, &[u8], u64
     std::iter::from_fn(move || {
         let record = chunk.get(at..).filter(|r| !r.is_empty())?;
         let n = length_of(record);
-        let location = (number << PLACE_BITS | at / WORD) as u32;
+        let location = ((number << PLACE_BITS) | (at / WORD)) as u32;
         at += (WORD + n).next_multiple_of(WORD).max(RECORD_MIN);
         Some((location, &record[WORD..WORD + n], low_weight_of(record)))
     })
@@ -304,7 +304,7 @@ impl Table {
 
     #[inline]
     fn home(&self, hash: u32) -> usize {
-        (u64::from(hash) * self.slots.len() as u64 >> 32) as usize
+        ((u64::from(hash) * self.slots.len() as u64) >> 32) as usize
     }
 
     /// By half, or fourfold while small. Slots keep their order, so this reads and writes from front to back.
