@@ -1,0 +1,182 @@
+//! How fast pieces become ids: MB/s, ns a piece and hit rate, for text that is new to the cache and for text that is not.
+//!
+//! ```text
+//! cargo run --release --example encode_speed -- o200k_base.tiktoken text.txt [pieces.bin ids.bin]
+//! ```
+//!
+//! `pieces.bin` holds where documents and pieces end, so that the cut is exact and the ids can be compared with another
+//! program's: u64 n_documents, n_pieces; u64 end of each document in bytes, in pieces, in ids; u32 end of each piece
+//! within its document. `ids.bin` holds u32 ids. All little-endian. Without them text is cut into documents of 2 KB at
+//! line ends and into pieces before white space and between letters and the rest: near enough to time, not to compare.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bpe_lab_core::encode::{Encoder, Scratch};
+use bpe_lab_core::merges::{Merges, RankedToken, Rule};
+use bpe_lab_core::unit::Unit;
+use bpe_lab_core::vocab::Vocab;
+use bpe_lab_core::{Symbol, TokenId};
+use std::time::{Duration, Instant};
+
+/// Bytes of a slice; every slice is text that the scratch has not seen.
+const SLICE: usize = 5_000_000;
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+struct Document {
+    begin: usize,
+    end: usize,
+    /// Relative to `begin`.
+    ends: Vec<usize>,
+}
+
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [vocab, text, rest @ ..] = args.as_slice() else {
+        return Err("usage: encode_speed VOCAB.tiktoken TEXT [PIECES.bin IDS.bin]".into());
+    };
+    let encoder = load(vocab)?;
+    let text = std::fs::read(text)?;
+    let (documents, ids) = match rest {
+        [pieces, ids] => (read_documents(&std::fs::read(pieces)?)?, words(&std::fs::read(ids)?)),
+        _ => (cut(&text), Vec::new()),
+    };
+    run(&encoder, &text, &documents, &ids)
+}
+
+fn load(path: &str) -> Result<Encoder> {
+    let file = std::fs::read(path)?;
+    let start = Instant::now();
+    let mut tokens = Vec::new();
+    for line in file.split(|&b| b == b'\n').filter(|line| !line.is_empty()) {
+        let mut fields = line.split(|&b| b == b' ');
+        let spelling = STANDARD.decode(fields.next().ok_or("no token")?)?;
+        let id = std::str::from_utf8(fields.next().ok_or("no rank")?)?.parse()?;
+        tokens.push(RankedToken { id: TokenId(id), spelling: spelling.iter().map(|&b| Symbol(b.into())).collect() });
+    }
+    let mut base_ids = vec![TokenId(0); 256];
+    for token in tokens.iter().filter(|t| t.spelling.len() == 1) {
+        base_ids[token.spelling[0].0 as usize] = token.id;
+    }
+    let parsed = start.elapsed();
+    let merges = Merges::new(base_ids, Rule::Ranks(tokens))?;
+    let checked = start.elapsed();
+    let vocab = Vocab::derive(&merges)?;
+    let derived = start.elapsed();
+    let encoder = Encoder::new(&Unit::Byte, &merges, &vocab)?;
+    let done = start.elapsed();
+    println!(
+        "load: parse {:.1?}, Merges::new {:.1?}, Vocab::derive {:.1?}, Encoder::new {:.1?}, in all {done:.1?}",
+        parsed,
+        checked - parsed,
+        derived - checked,
+        done - derived
+    );
+    Ok(encoder)
+}
+
+fn words(bytes: &[u8]) -> Vec<u32> {
+    bytes.as_chunks().0.iter().map(|w| u32::from_le_bytes(*w)).collect()
+}
+
+fn read_documents(bytes: &[u8]) -> Result<Vec<Document>> {
+    let longs: Vec<usize> = bytes.as_chunks().0.iter().map(|w| u64::from_le_bytes(*w) as usize).collect();
+    let &[n_documents, n_pieces, ..] = longs.as_slice() else { return Err("no header".into()) };
+    let (byte_ends, piece_ends) = (&longs[2..][..n_documents], &longs[2 + n_documents..][..n_documents]);
+    let ends = words(&bytes[8 * (2 + 3 * n_documents)..]);
+    assert_eq!(ends.len(), n_pieces);
+    let (mut begin, mut first) = (0, 0);
+    let mut documents = Vec::new();
+    for (&end, &last) in byte_ends.iter().zip(piece_ends) {
+        documents.push(Document { begin, end, ends: ends[first..last].iter().map(|&e| e as usize).collect() });
+        (begin, first) = (end, last);
+    }
+    Ok(documents)
+}
+
+/// Documents of 2 KB and pieces, roughly.
+fn cut(text: &[u8]) -> Vec<Document> {
+    let class = |b: u8| match b {
+        b'0'..=b'9' => 1,
+        b' ' | b'\n' | b'\r' | b'\t' => 2,
+        b if b.is_ascii_punctuation() => 3,
+        _ => 0,
+    };
+    let mut documents = Vec::new();
+    let mut begin = 0;
+    while begin < text.len() {
+        let least = (begin + 2000).min(text.len());
+        let end = text[least..].iter().position(|&b| b == b'\n').map_or(text.len(), |at| least + at + 1);
+        let document = &text[begin..end];
+        let starts = (1..document.len()).filter(|&i| {
+            let (a, b) = (document[i - 1], document[i]);
+            class(a) != class(b) && a != b' '
+        });
+        documents.push(Document { begin, end, ends: starts.chain([document.len()]).collect() });
+        begin = end;
+    }
+    documents
+}
+
+#[derive(Default)]
+struct Timed {
+    bytes: usize,
+    pieces: usize,
+    ids: usize,
+    time: Duration,
+}
+
+impl Timed {
+    fn line(&self, name: &str) -> String {
+        format!(
+            "{name:<18} {:6.1} MB/s {:6.1} ns/piece {:5.2} bytes/piece {:5.2} ids/piece",
+            self.bytes as f64 / self.time.as_secs_f64() / 1e6,
+            self.time.as_nanos() as f64 / self.pieces as f64,
+            self.bytes as f64 / self.pieces as f64,
+            self.ids as f64 / self.pieces as f64,
+        )
+    }
+}
+
+fn encode(encoder: &Encoder, text: &[u8], slice: &[Document], scratch: &mut Scratch, out: &mut Vec<u32>) -> Timed {
+    out.clear();
+    let start = Instant::now();
+    for d in slice {
+        encoder.encode_pieces(&text[d.begin..d.end], 0, &d.ends, scratch, out);
+    }
+    Timed {
+        time: start.elapsed(),
+        bytes: slice.iter().map(|d| d.end - d.begin).sum(),
+        pieces: slice.iter().map(|d| d.ends.len()).sum(),
+        ids: out.len(),
+    }
+}
+
+fn run(encoder: &Encoder, text: &[u8], documents: &[Document], ids: &[u32]) -> Result<()> {
+    let mut scratch = Scratch::default();
+    let mut out = Vec::with_capacity(SLICE);
+    let (mut done, mut first) = (0, 0);
+    let mut fresh = Vec::new();
+    while first < documents.len() {
+        let least = documents[first].begin + SLICE;
+        let last =
+            first + documents[first..].iter().position(|d| d.end >= least).map_or(documents.len() - first, |n| n + 1);
+        let timed = encode(encoder, text, &documents[first..last], &mut scratch, &mut out);
+        println!("{} cache {} KB", timed.line(if done == 0 { "cold" } else { "fresh" }), scratch.cache_bytes() / 1024);
+        if !ids.is_empty() {
+            let same = out.iter().zip(&ids[done..]).take_while(|(a, b)| a == b).count();
+            if same != out.len() {
+                return Err(format!("id {} of the slice that begins with document {first} differs", same).into());
+            }
+        }
+        done += out.len();
+        fresh.push(timed);
+        if last == documents.len() {
+            for _ in 0..3 {
+                println!("{}", encode(encoder, text, &documents[first..], &mut scratch, &mut out).line("warm"));
+            }
+        }
+        first = last;
+    }
+    println!("{}", if ids.is_empty() { "ids not compared" } else { "all ids equal" });
+    Ok(())
+}

@@ -1,0 +1,389 @@
+//! The merge loop, three times: [`Short`] for up to 32 symbols, [`Window`] for up to 256, [`Heap`] for any number.
+//!
+//! All three make the next merge where the rank is lowest, leftmost among equals, and differ only in how they find it.
+//! None knows what a symbol means.
+//!
+//! | | finds the next merge by | a merge costs |
+//! |---|---|---|
+//! | [`Short`] | the minimum of up to 32 words, `rank << 5 \| position` | 10 ns and two probes |
+//! | [`Window`] | the minimum of 16 minima of 16 words | 20 ns and two probes |
+//! | [`Heap`] | a binary heap with stale entries | O(log n) |
+
+use super::pairs::{NONE, PairTable};
+use crate::TokenId;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// Symbols to merge: their ids, and the ranks of neighbours.
+pub(super) trait Source: Sized {
+    /// How many symbols there are.
+    fn len(&self) -> usize;
+    /// The id of symbol `i`.
+    fn id(&self, i: usize) -> u32;
+    /// The rank of the pair of symbols `i` and `i + 1`.
+    fn rank(&self, pairs: &PairTable, i: usize) -> u32;
+    /// Symbols `from..to` alone.
+    fn part(&self, from: usize, to: usize) -> Self;
+}
+
+/// Bytes as symbols.
+#[derive(Clone, Copy)]
+pub(super) struct Bytes<'a> {
+    pub(super) bytes: &'a [u8],
+    /// The id of each byte.
+    pub(super) base_ids: &'a [TokenId; 256],
+}
+
+impl Source for Bytes<'_> {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.bytes.len()
+    }
+    #[inline(always)]
+    fn id(&self, i: usize) -> u32 {
+        self.base_ids[usize::from(self.bytes[i])].0
+    }
+    #[inline(always)]
+    fn rank(&self, pairs: &PairTable, i: usize) -> u32 {
+        pairs.rank_of_bytes(self.bytes[i], self.bytes[i + 1])
+    }
+    fn part(&self, from: usize, to: usize) -> Self {
+        Self { bytes: &self.bytes[from..to], ..*self }
+    }
+}
+
+/// Ids of symbols of any unit.
+#[derive(Clone, Copy)]
+pub(super) struct Ids<'a>(pub(super) &'a [u32]);
+
+impl Source for Ids<'_> {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    #[inline(always)]
+    fn id(&self, i: usize) -> u32 {
+        self.0[i]
+    }
+    #[inline(always)]
+    fn rank(&self, pairs: &PairTable, i: usize) -> u32 {
+        pairs.rank(self.0[i], self.0[i + 1])
+    }
+    fn part(&self, from: usize, to: usize) -> Self {
+        Self(&self.0[from..to])
+    }
+}
+
+/// Buffers of all three loops.
+#[derive(Default)]
+pub(super) struct Merger {
+    short: Short,
+    window: Window,
+    heap: Heap,
+}
+
+impl Merger {
+    /// Merges `source` and hands each token to `emit`: the position of its first symbol, its id.
+    #[inline]
+    pub(super) fn run(&mut self, pairs: &PairTable, source: &impl Source, emit: impl FnMut(usize, u32)) {
+        match source.len() {
+            0..=Short::MAX => self.short.run(pairs, source, emit),
+            ..=Window::MAX => self.window.run(pairs, source, emit),
+            _ => self.heap.run(pairs, source, emit),
+        }
+    }
+}
+
+/// Up to 32 symbols, linear minimum.
+pub(super) struct Short {
+    ids: [u32; Self::MAX],
+    /// `rank << 5 | position` of the pair that begins at a position; above [`Self::LAST`] where none merges.
+    words: [i32; Self::MAX],
+}
+
+impl Default for Short {
+    fn default() -> Self {
+        Self { ids: [0; Self::MAX], words: [i32::MAX; Self::MAX] }
+    }
+}
+
+impl Short {
+    /// The most symbols it takes.
+    pub(super) const MAX: usize = 32;
+    /// Words from here on are pairs that do not merge.
+    const LAST: i32 = (NONE << 5) as i32;
+
+    /// As [`Merger::run`], for at most [`MAX`](Self::MAX) symbols.
+    #[inline]
+    pub(super) fn run(&mut self, pairs: &PairTable, source: &impl Source, mut emit: impl FnMut(usize, u32)) {
+        let mut alive = self.merge(pairs, source);
+        while alive != 0 {
+            let i = alive.trailing_zeros() as usize;
+            emit(i, self.ids[i]);
+            alive &= alive - 1;
+        }
+    }
+
+    /// Merges and returns the positions at which tokens begin, as bits; their ids are at these positions.
+    #[inline]
+    fn merge(&mut self, pairs: &PairTable, source: &impl Source) -> u32 {
+        let n = source.len();
+        if n == 0 {
+            return 0;
+        }
+        self.words = [i32::MAX; Self::MAX];
+        for i in 0..n - 1 {
+            self.ids[i] = source.id(i);
+            self.words[i] = Self::word(source.rank(pairs, i), i);
+        }
+        self.ids[n - 1] = source.id(n - 1);
+        let mut alive = u32::MAX >> (Self::MAX - n);
+        loop {
+            let lowest = self.lowest(n);
+            if lowest >= Self::LAST {
+                return alive;
+            }
+            alive = self.join(pairs, lowest, alive);
+        }
+    }
+
+    #[inline(always)]
+    fn word(rank: u32, at: usize) -> i32 {
+        (rank << 5 | at as u32) as i32
+    }
+
+    #[inline(always)]
+    fn lowest(&self, n: usize) -> i32 {
+        let (first, second) = self.words.split_at(16);
+        let low = first.iter().copied().fold(i32::MAX, i32::min);
+        if n <= 16 { low } else { second.iter().copied().fold(low, i32::min) }
+    }
+
+    /// Makes the merge `word` and returns the positions alive after it.
+    #[inline(always)]
+    fn join(&mut self, pairs: &PairTable, word: i32, alive: u32) -> u32 {
+        let at = word as usize & (Self::MAX - 1);
+        let id = pairs.result(word as u32 >> 5);
+        let after = alive & (u32::MAX << 1) << at;
+        let gone = after.trailing_zeros() as usize & (Self::MAX - 1);
+        let alive = alive & !(1 << gone);
+        let after = after & (after.wrapping_sub(1));
+        let before = alive & ((1 << at) - 1);
+        self.ids[at] = id;
+        self.words[gone] = i32::MAX;
+        self.words[at] = i32::MAX;
+        if after != 0 {
+            let next = after.trailing_zeros() as usize;
+            self.words[at] = Self::word(pairs.rank(id, self.ids[next]), at);
+        }
+        if before != 0 {
+            let last = (u32::BITS - 1 - before.leading_zeros()) as usize;
+            self.words[last] = Self::word(pairs.rank(self.ids[last], id), last);
+        }
+        alive
+    }
+}
+
+/// Up to 256 symbols, minimum of minima.
+struct Window {
+    ids: [u32; Self::MAX],
+    /// `rank << 8 | position`; above [`Self::LAST`] where none merges.
+    words: [i32; Self::MAX],
+    /// The minimum of each sixteen of `words`.
+    minima: [i32; 16],
+    /// Position of the next token; [`Self::MAX`] after the last.
+    next: [u16; Self::MAX],
+    /// Position of the token before; [`Self::MAX`] before the first.
+    previous: [u16; Self::MAX],
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self {
+            ids: [0; Self::MAX],
+            words: [i32::MAX; Self::MAX],
+            minima: [i32::MAX; 16],
+            next: [0; Self::MAX],
+            previous: [0; Self::MAX],
+        }
+    }
+}
+
+impl Window {
+    const MAX: usize = 256;
+    const LAST: i32 = (NONE << 8) as i32;
+    const NOWHERE: usize = Self::MAX;
+
+    fn run(&mut self, pairs: &PairTable, source: &impl Source, mut emit: impl FnMut(usize, u32)) {
+        self.fill(pairs, source);
+        loop {
+            let lowest = lowest_of_16(&self.minima);
+            if lowest >= Self::LAST {
+                break;
+            }
+            self.join(pairs, lowest);
+        }
+        let mut at = if source.len() == 0 { Self::NOWHERE } else { 0 };
+        while at != Self::NOWHERE {
+            emit(at, self.ids[at]);
+            at = usize::from(self.next[at]);
+        }
+    }
+
+    fn fill(&mut self, pairs: &PairTable, source: &impl Source) {
+        let n = source.len();
+        for i in 0..n {
+            self.ids[i] = source.id(i);
+            self.words[i] = if i + 1 < n { Self::word(source.rank(pairs, i), i) } else { i32::MAX };
+            self.next[i] = if i + 1 < n { i as u16 + 1 } else { Self::NOWHERE as u16 };
+            self.previous[i] = if i > 0 { i as u16 - 1 } else { Self::NOWHERE as u16 };
+        }
+        self.words[n..].fill(i32::MAX);
+        (0..16).for_each(|group| self.refresh(group * 16));
+    }
+
+    #[inline(always)]
+    fn word(rank: u32, at: usize) -> i32 {
+        (rank << 8 | at as u32) as i32
+    }
+
+    /// Finds the minimum of the sixteen that hold position `at` again.
+    #[inline(always)]
+    fn refresh(&mut self, at: usize) {
+        let group = (at / 16).min(15);
+        if let Some(words) = self.words[group * 16..].first_chunk() {
+            self.minima[group] = lowest_of_16(words);
+        }
+    }
+
+    fn join(&mut self, pairs: &PairTable, word: i32) {
+        let at = word as usize % Self::MAX;
+        let id = pairs.result(word as u32 >> 8);
+        let gone = usize::from(self.next[at]);
+        let (next, previous) = (usize::from(self.next[gone]), usize::from(self.previous[at]));
+        self.ids[at] = id;
+        self.next[at] = next as u16;
+        self.words[gone] = i32::MAX;
+        self.words[at] = i32::MAX;
+        if next != Self::NOWHERE {
+            self.previous[next] = at as u16;
+            self.words[at] = Self::word(pairs.rank(id, self.ids[next]), at);
+        }
+        if previous != Self::NOWHERE {
+            self.words[previous] = Self::word(pairs.rank(self.ids[previous], id), previous);
+            self.refresh(previous);
+        }
+        self.refresh(at);
+        self.refresh(gone);
+    }
+}
+
+#[inline(always)]
+fn lowest_of_16(words: &[i32; 16]) -> i32 {
+    words.iter().copied().fold(i32::MAX, i32::min)
+}
+
+/// Any number of symbols.
+#[derive(Default)]
+struct Heap {
+    ids: Vec<u32>,
+    /// The rank of the pair that begins at a position; [`NONE`] where none merges or the position is gone.
+    ranks: Vec<u32>,
+    next: Vec<usize>,
+    previous: Vec<usize>,
+    /// `rank << 43 | position`. An entry whose rank is no longer that of its position is stale.
+    queue: BinaryHeap<Reverse<u64>>,
+}
+
+impl Heap {
+    /// Where the list of tokens ends on both sides.
+    const NOWHERE: usize = usize::MAX;
+
+    fn run(&mut self, pairs: &PairTable, source: &impl Source, mut emit: impl FnMut(usize, u32)) {
+        self.fill(pairs, source);
+        while let Some(Reverse(word)) = self.queue.pop() {
+            let (rank, at) = ((word >> 43) as u32, (word & ((1 << 43) - 1)) as usize);
+            if self.ranks[at] == rank {
+                self.join(pairs, rank, at);
+            }
+        }
+        let mut at = if self.ids.is_empty() { Self::NOWHERE } else { 0 };
+        while at != Self::NOWHERE {
+            emit(at, self.ids[at]);
+            at = self.next[at];
+        }
+    }
+
+    fn fill(&mut self, pairs: &PairTable, source: &impl Source) {
+        let n = source.len();
+        let last = n.saturating_sub(1);
+        self.ids.clear();
+        self.ids.extend((0..n).map(|i| source.id(i)));
+        self.ranks.clear();
+        self.ranks.extend((0..last).map(|i| source.rank(pairs, i)));
+        self.ranks.push(NONE);
+        self.next.clear();
+        self.next.extend((1..n).chain([Self::NOWHERE]));
+        self.previous.clear();
+        self.previous.extend([Self::NOWHERE].into_iter().chain(0..last));
+        let mut words = std::mem::take(&mut self.queue).into_vec();
+        words.clear();
+        let merging = self.ranks.iter().zip(0u64..).filter(|&(&rank, _)| rank != NONE);
+        words.extend(merging.map(|(&rank, at)| Reverse(u64::from(rank) << 43 | at)));
+        self.queue = BinaryHeap::from(words);
+    }
+
+    fn join(&mut self, pairs: &PairTable, rank: u32, at: usize) {
+        let id = pairs.result(rank);
+        let gone = self.next[at];
+        let (next, previous) = (self.next[gone], self.previous[at]);
+        self.ids[at] = id;
+        self.next[at] = next;
+        self.ranks[gone] = NONE;
+        self.ranks[at] = NONE;
+        if next != Self::NOWHERE {
+            self.previous[next] = at;
+            self.rank_again(pairs, at, id, self.ids[next]);
+        }
+        if previous != Self::NOWHERE {
+            self.rank_again(pairs, previous, self.ids[previous], id);
+        }
+    }
+
+    fn rank_again(&mut self, pairs: &PairTable, at: usize, left: u32, right: u32) {
+        let rank = pairs.rank(left, right);
+        self.ranks[at] = rank;
+        if rank != NONE {
+            self.queue.push(Reverse(u64::from(rank) << 43 | at as u64));
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    type Tokens = Vec<(usize, u32)>;
+
+    pub(in super::super) fn by_heap(pairs: &PairTable, source: &impl Source) -> Tokens {
+        let mut tokens = Vec::new();
+        Heap::default().run(pairs, source, |at, id| tokens.push((at, id)));
+        tokens
+    }
+
+    /// By every loop that takes so many symbols.
+    pub(in super::super) fn by_each(pairs: &PairTable, source: &impl Source) -> Vec<Tokens> {
+        let mut all = vec![by_heap(pairs, source)];
+        if source.len() <= Window::MAX {
+            let mut tokens = Vec::new();
+            Window::default().run(pairs, source, |at, id| tokens.push((at, id)));
+            all.push(tokens);
+        }
+        if source.len() <= Short::MAX {
+            let mut tokens = Vec::new();
+            Short::default().run(pairs, source, |at, id| tokens.push((at, id)));
+            all.push(tokens);
+        }
+        all
+    }
+}

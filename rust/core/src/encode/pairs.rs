@@ -1,0 +1,125 @@
+//! Which two neighbours merge, at which rank, into what: one probe a question.
+//!
+//! Both rules of [`Rule`](crate::merges::Rule) come down to a list of pairs (see [`canonical`](super::canonical)), so
+//! the merge loops know only this table.
+
+use crate::merges::Merge;
+use crate::symbol::MAX_IDS;
+use crate::{Error, Result, TokenId};
+
+/// The rank of a pair that does not merge. Above every rank, and with eight bits of position below it still a
+/// positive `i32`, which is what the merge loops compare.
+pub(super) const NONE: u32 = (1 << 21) - 1;
+
+/// A slot that holds nothing: its upper 43 bits are no pair, its lower 21 bits are [`NONE`].
+const EMPTY: u64 = u64::MAX;
+
+/// Pair -> rank in open addressing, rank -> result beside it.
+pub(super) struct PairTable {
+    /// `left << 42 | right << 21 | rank`, each of 21 bits. A power of two, at most half full.
+    slots: Box<[u64]>,
+    /// `64 - log2(slots)`: the upper bits of the hash are the slot.
+    shift: u32,
+    /// The id that a merge of this rank makes.
+    results: Vec<u32>,
+    /// `results[rank] - rank` where that is the same for every rank, as it is for most tokenizers: saves the lookup.
+    offset: Option<u32>,
+    /// Ranks of pairs of bytes, `left << 8 | right`, for units whose symbols are bytes.
+    bytes: Box<[u32; 1 << 16]>,
+}
+
+impl PairTable {
+    /// An empty table for at most `results.len()` pairs; `results[rank]` is the id that a merge of that rank makes.
+    ///
+    /// # Errors
+    /// A format error where there are too many ranks to number.
+    pub(super) fn new(results: Vec<u32>) -> Result<Self> {
+        if results.len() >= NONE as usize {
+            return Err(Error::format(format!("{} merges are too many: there may be {}", results.len(), NONE - 1)));
+        }
+        let n_slots = (results.len() * 2).next_power_of_two().max(16);
+        let first = results.first().copied().unwrap_or(0);
+        let linear = results.iter().zip(0..).all(|(id, rank)| id.wrapping_sub(rank) == first);
+        Ok(Self {
+            slots: vec![EMPTY; n_slots].into_boxed_slice(),
+            shift: 64 - n_slots.trailing_zeros(),
+            results,
+            offset: linear.then_some(first),
+            bytes: Box::new([NONE; 1 << 16]),
+        })
+    }
+
+    /// The table of listed merges.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(super) fn of_merges(list: &[Merge]) -> Result<Self> {
+        let mut table = Self::new(list.iter().map(|m| m.result.0).collect())?;
+        for (rank, m) in (0..).zip(list) {
+            table.insert(m.left.0, m.right.0, rank);
+        }
+        Ok(table)
+    }
+
+    /// Adds a pair, unless it is there: the first rank counts.
+    pub(super) fn insert(&mut self, left: u32, right: u32, rank: u32) {
+        debug_assert!((left.max(right) as usize) < MAX_IDS && (rank as usize) < self.results.len());
+        let key = key(left, right);
+        let mut at = self.home(key);
+        while self.slots[at] != EMPTY {
+            if self.slots[at] >> 21 == key {
+                return;
+            }
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+        self.slots[at] = key << 21 | u64::from(rank);
+    }
+
+    /// Fills the grid of byte pairs from the slots. Call it when all pairs of base symbols are in.
+    pub(super) fn fill_bytes(&mut self, byte_ids: &[TokenId]) {
+        for (left, l) in byte_ids.iter().take(256).enumerate() {
+            for (right, r) in byte_ids.iter().take(256).enumerate() {
+                self.bytes[left << 8 | right] = self.rank(l.0, r.0);
+            }
+        }
+    }
+
+    /// The rank at which `left` and `right` merge, or [`NONE`].
+    #[inline(always)]
+    pub(super) fn rank(&self, left: u32, right: u32) -> u32 {
+        let key = key(left, right);
+        let mut at = self.home(key);
+        loop {
+            let slot = self.slots[at];
+            if slot >> 21 == key || slot == EMPTY {
+                return slot as u32 & NONE;
+            }
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+    }
+
+    /// [`rank`](Self::rank) of two bytes, for units whose symbols are bytes.
+    #[inline(always)]
+    pub(super) fn rank_of_bytes(&self, left: u8, right: u8) -> u32 {
+        self.bytes[usize::from(left) << 8 | usize::from(right)]
+    }
+
+    /// What a merge of `rank` makes.
+    #[inline(always)]
+    pub(super) fn result(&self, rank: u32) -> u32 {
+        match self.offset {
+            Some(offset) => rank.wrapping_add(offset),
+            None => self.results[rank as usize],
+        }
+    }
+
+    #[inline(always)]
+    fn home(&self, key: u64) -> usize {
+        (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize
+    }
+}
+
+#[inline(always)]
+fn key(left: u32, right: u32) -> u64 {
+    u64::from(left) << 21 | u64::from(right)
+}

@@ -1,0 +1,278 @@
+//! Every path against [`Naive`], on vocabularies small enough that everything happens.
+
+use super::naive::Naive;
+use super::*;
+use crate::merges::{ByteOrder, Merge, RankedToken};
+use proptest::prelude::*;
+
+/// A tokenizer over bytes and its two encoders.
+struct Case {
+    merges: Merges,
+    vocab: Vocab,
+    encoder: Encoder,
+}
+
+impl Case {
+    fn new(base_ids: &[TokenId], rule: Rule) -> Self {
+        let merges = Merges::new(base_ids.to_vec(), rule).unwrap();
+        let vocab = Vocab::derive(&merges).unwrap();
+        let encoder = Encoder::new(&Unit::Byte, &merges, &vocab).unwrap();
+        Self { merges, vocab, encoder }
+    }
+
+    fn pairs(list: Vec<Merge>) -> Self {
+        Self::new(&ByteOrder::Gpt2.ids(), Rule::Pairs(list))
+    }
+
+    /// Tokens in rank order; ids begin after the bytes and skip one in three.
+    fn ranks(spellings: &[Vec<u8>]) -> Self {
+        let tokens = spellings.iter().zip(0..).map(|(spelling, rank)| RankedToken {
+            id: TokenId(256 + rank + rank / 2),
+            spelling: spelling.iter().map(|&b| Symbol(b.into())).collect(),
+        });
+        Self::new(&ByteOrder::Raw.ids(), Rule::Ranks(tokens.collect()))
+    }
+
+    fn naive(&self) -> Naive<'_> {
+        Naive::new(&Unit::Byte, &self.merges, &self.vocab)
+    }
+
+    fn encode(&self, pieces: &[Vec<u8>], scratch: &mut Scratch) -> Vec<u32> {
+        let (text, ends) = tile(pieces);
+        let mut out = vec![7];
+        self.encoder.encode_pieces(&text, 1, &ends, scratch, &mut out);
+        assert_eq!(self.encoder.count_pieces(&text, 1, &ends, scratch), out.len() as u64 - 1);
+        assert_eq!(out.remove(0), 7);
+        out
+    }
+
+    fn check(&self, pieces: &[Vec<u8>], scratch: &mut Scratch) {
+        let naive = self.naive();
+        let want: Vec<u32> = pieces.iter().flat_map(|p| naive.encode(p)).map(|id| id.0).collect();
+        // Twice: the second time out of the cache, and cut into blocks elsewhere.
+        for turn in 0..2 {
+            let got = self.encode(pieces, scratch);
+            assert_eq!(got, want, "turn {turn}, {pieces:x?}");
+        }
+    }
+}
+
+/// One byte, then the pieces; where they end.
+fn tile(pieces: &[Vec<u8>]) -> (Vec<u8>, Vec<usize>) {
+    let mut text = vec![b'x'];
+    let ends = pieces.iter().map(|piece| {
+        text.extend_from_slice(piece);
+        text.len()
+    });
+    let ends = ends.collect();
+    (text, ends)
+}
+
+/// Learns merges the obvious way: count pairs, merge the most frequent, begin again.
+fn train(text: &[u8], n_merges: usize) -> Vec<Merge> {
+    let ids = ByteOrder::Gpt2.ids();
+    let mut text: Vec<TokenId> = text.iter().map(|&b| ids[usize::from(b)]).collect();
+    let mut list = Vec::new();
+    for n in 0..n_merges {
+        let mut counts = std::collections::BTreeMap::new();
+        text.windows(2).for_each(|p| *counts.entry((p[0], p[1])).or_insert(0) += 1);
+        let Some((&(left, right), _)) = counts.iter().max_by_key(|&(_, n)| n) else { break };
+        let merge = Merge { left, right, result: TokenId(256 + n as u32) };
+        let mut at = 0;
+        while at + 1 < text.len() {
+            if (text[at], text[at + 1]) == (left, right) {
+                text.splice(at..at + 2, [merge.result]);
+            }
+            at += 1;
+        }
+        list.push(merge);
+    }
+    list
+}
+
+/// Merges of any two ids so far, listed twice or spelling an old token now and then: `choices` say which.
+fn any_merges(alphabet: &[u8], choices: &[(usize, usize)]) -> Vec<Merge> {
+    let mut tokens: Vec<(TokenId, Vec<u8>)> =
+        alphabet.iter().map(|&b| (ByteOrder::Gpt2.ids()[usize::from(b)], vec![b])).collect();
+    let mut list = Vec::new();
+    for &(left, right) in choices {
+        let (left, right) = (&tokens[left % tokens.len()], &tokens[right % tokens.len()]);
+        let spelling = [left.1.as_slice(), &right.1].concat();
+        let old = tokens.iter().find(|t| t.1 == spelling).map(|t| t.0);
+        let result = old.unwrap_or(TokenId(256 + list.len() as u32));
+        list.push(Merge { left: left.0, right: right.0, result });
+        if old.is_none() && spelling.len() < 100 {
+            tokens.push((result, spelling));
+        }
+    }
+    list
+}
+
+const ALPHABET: &[u8] = &[0, b'a', b'b', 0xEA];
+
+fn text(len: impl Into<proptest::collection::SizeRange>) -> impl Strategy<Value = Vec<u8>> {
+    proptest::collection::vec(proptest::sample::select(ALPHABET), len)
+}
+
+/// Pieces with repetitions, of all sorts of lengths, empty ones too.
+fn pieces() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let piece = prop_oneof![4 => text(0..6), 4 => text(6..40), 1 => text(40..300), 1 => Just(vec![b'a'; 77])];
+    let some = proptest::collection::vec(piece, 1..12);
+    (some, proptest::collection::vec(0..100usize, 0..200))
+        .prop_map(|(some, order)| order.iter().map(|&i| some[i % some.len()].clone()).chain(some.clone()).collect())
+}
+
+/// A default scratch, or one whose cache has one set a table.
+fn scratch() -> impl Strategy<Value = usize> {
+    prop_oneof![Just(0), Just(1 << 10), Just(1 << 20)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn trained_pairs(sample in text(0..400), n in 0..60usize, pieces in pieces(), bytes in scratch()) {
+        Case::pairs(train(&sample, n)).check(&pieces, &mut Scratch::with_cache_bytes(bytes));
+    }
+
+    #[test]
+    fn any_pairs(
+        choices in proptest::collection::vec((0..1000usize, 0..1000usize), 0..60),
+        pieces in pieces(),
+        bytes in scratch(),
+    ) {
+        Case::pairs(any_merges(ALPHABET, &choices)).check(&pieces, &mut Scratch::with_cache_bytes(bytes));
+    }
+
+    #[test]
+    fn any_ranks(spellings in proptest::collection::vec(text(2..9), 0..80), pieces in pieces(), bytes in scratch()) {
+        let case = Case::ranks(&spellings);
+        let mut scratch = Scratch::with_cache_bytes(bytes);
+        case.check(&pieces, &mut scratch);
+        case.check(&spellings, &mut scratch);
+    }
+
+    #[test]
+    fn trained_ranks(sample in text(0..400), n in 0..60usize, order in 0..3usize, pieces in pieces()) {
+        let learned = Case::pairs(train(&sample, n));
+        let mut spellings: Vec<Vec<u8>> = learned
+            .vocab
+            .iter()
+            .skip(256)
+            .map(|(_, symbols)| symbols.iter().map(|s| s.0 as u8).collect())
+            .collect();
+        match order {
+            0 => {}
+            1 => spellings.reverse(),
+            _ => spellings.sort(),
+        }
+        Case::ranks(&spellings).check(&pieces, &mut Scratch::default());
+    }
+
+    #[test]
+    fn steps_are_those_of_the_twin(
+        spellings in proptest::collection::vec(text(2..9), 0..80),
+        choices in proptest::collection::vec((0..1000usize, 0..1000usize), 0..60),
+        piece in text(0..60),
+    ) {
+        for case in [Case::ranks(&spellings), Case::pairs(any_merges(ALPHABET, &choices))] {
+            prop_assert_eq!(case.encoder.steps(&piece), case.naive().steps(&piece));
+        }
+    }
+
+    #[test]
+    fn all_loops_agree(
+        choices in proptest::collection::vec((0..1000usize, 0..1000usize), 0..60),
+        piece in text(0..3000),
+        cut in 0..256usize,
+    ) {
+        let case = Case::pairs(any_merges(ALPHABET, &choices));
+        let byte_ids = case.encoder.byte_ids.as_deref().unwrap();
+        let pairs = &case.encoder.pairs;
+        for bytes in [&piece[..], &piece[..cut.min(piece.len())], &piece[..(cut % 33).min(piece.len())]] {
+            let source = Bytes { bytes, base_ids: byte_ids };
+            let ids: Vec<u32> = bytes.iter().map(|&b| byte_ids[usize::from(b)].0).collect();
+            let want = merge::tests::by_heap(pairs, &source);
+            for got in merge::tests::by_each(pairs, &source).into_iter().chain(merge::tests::by_each(pairs, &Ids(&ids))) {
+                prop_assert_eq!(&got, &want);
+            }
+            let mut out = vec![5];
+            Long::default().run(pairs, &mut Merger::default(), &source, &mut out);
+            let want: Vec<u32> = [5].into_iter().chain(want.iter().map(|&(_, id)| id)).collect();
+            prop_assert_eq!(out, want);
+        }
+    }
+}
+
+#[test]
+fn every_length() {
+    let sample: Vec<u8> = (0..4000usize).map(|i| ALPHABET[(i * i / 7 + i / 3) % 4]).collect();
+    let case = Case::pairs(train(&sample, 80));
+    let all: Vec<Vec<u8>> = (0..200).map(|n| sample[n..2 * n].to_vec()).collect();
+    case.check(&all, &mut Scratch::default());
+    let runs: Vec<Vec<u8>> = (0..200).map(|n| vec![b'a'; n]).collect();
+    case.check(&runs, &mut Scratch::default());
+    for n in [1000, 2000, 4000] {
+        case.check(&[sample[..n].to_vec(), vec![0; n]], &mut Scratch::default());
+    }
+}
+
+#[test]
+fn a_token_longer_than_any_window() {
+    // a, aa, aaaa, ... 4,096 of them: nothing shows where the run ends until its end.
+    let mut list = Vec::new();
+    let mut side = ByteOrder::Gpt2.ids()[usize::from(b'a')];
+    for n in 0..12 {
+        let result = TokenId(256 + n);
+        list.push(Merge { left: side, right: side, result });
+        side = result;
+    }
+    let case = Case::pairs(list);
+    for n in [255, 256, 257, 4096, 8191, 10_000] {
+        case.check(&[vec![b'a'; n]], &mut Scratch::default());
+    }
+}
+
+#[test]
+fn dominoes_that_fall_from_the_right() {
+    // Each pair has a lower rank than the pair on its left, so that the last symbol decides about the first.
+    let n = 200u8;
+    let ids = ByteOrder::Raw.ids();
+    let list = (0..n - 1).rev().zip(0..).map(|(b, rank)| Merge {
+        left: ids[usize::from(b)],
+        right: ids[usize::from(b) + 1],
+        result: TokenId(256 + rank),
+    });
+    let case = Case::new(&ids, Rule::Pairs(list.collect()));
+    for n in [198, 199, 200] {
+        let chain: Vec<u8> = (0..n).collect();
+        case.check(&[chain.clone(), [vec![201; 300], chain.clone(), chain].concat()], &mut Scratch::default());
+    }
+}
+
+#[test]
+fn a_scratch_serves_one_encoder_after_another() {
+    let (one, two) = (Case::ranks(&[b"ab".to_vec()]), Case::ranks(&[b"bc".to_vec()]));
+    let mut scratch = Scratch::default();
+    for case in [&one, &two, &one] {
+        case.check(&[b"abc".to_vec()], &mut scratch);
+    }
+}
+
+#[test]
+fn many_pieces_grow_the_cache_within_its_bound() {
+    let case = Case::pairs(train(b"0123456789 0123 012", 12));
+    let pieces: Vec<Vec<u8>> = (0..30_000).map(|n| format!(" {}", n * n).into_bytes()).collect();
+    let bound = 256 << 10;
+    let (mut bounded, mut free) = (Scratch::with_cache_bytes(bound), Scratch::default());
+    case.check(&pieces, &mut bounded);
+    case.check(&pieces, &mut free);
+    assert!(bounded.cache_bytes() <= bound);
+    assert!((bound + 1..=48 << 20).contains(&free.cache_bytes()));
+}
+
+#[test]
+fn encoders_are_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Encoder>();
+}
