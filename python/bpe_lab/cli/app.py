@@ -1,0 +1,127 @@
+"""The door of the program: parses, runs one command, turns every ending into an exit code and a clean message."""
+
+import argparse
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from bpe_lab.cli import completion, counting, demo, encoding, exchange, inspecting, training, vocabulary
+from bpe_lab.cli.arguments import Parser, add_talk, epilog
+from bpe_lab.cli.exits import Exit, exit_for
+from bpe_lab.cli.terminal import Terminal
+from bpe_lab.errors import BpeLabError
+
+_EXAMPLE = """\
+bpe-lab demo
+bpe-lab train corpus.txt --vocab 32000 -o ko.bpe
+bpe-lab inspect "사과나무" -t ko.bpe"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program with `argv` (the process's own by default) and return its exit code."""
+    terminal = Terminal()
+    try:
+        code = _run(argv, terminal)
+        sys.stdout.flush()
+        return code
+    except SystemExit as e:
+        return e.code if isinstance(e.code, int) else Exit.OK
+    except BaseException as e:
+        return _ending(e, terminal)
+
+
+def _run(argv: Sequence[str] | None, terminal: Terminal) -> int:
+    _lenient_output()
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if args.command is None:
+        print(parser.format_help(), file=sys.stderr)
+        return Exit.USAGE
+    terminal.color, terminal.quiet, terminal.debug = args.color, args.quiet, args.debug
+    code: int = args.run(args, terminal)
+    return code
+
+
+def build_parser() -> Parser:
+    """Return the parser of the whole program."""
+    parser = Parser(
+        prog="bpe-lab",
+        description="Which tokenizer should my model use? Byte-level BPE, trained, encoded and looked at.",
+        epilog=epilog(_EXAMPLE),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and stop")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for module in (training, counting, encoding, inspecting, vocabulary, exchange, demo, completion):
+        module.add_to(commands)
+    for command in commands.choices.values():
+        add_talk(command)
+    return parser
+
+
+class _Version(argparse.Action):
+    """Prints the version; loads the core only then."""
+
+    def __call__(self, *_: object) -> None:
+        from bpe_lab import __version__
+
+        print(f"bpe-lab {__version__}")
+        raise SystemExit(0)
+
+
+def _lenient_output() -> None:
+    """Let a terminal that cannot show a character get its escape instead of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def _ending(error: BaseException, terminal: Terminal) -> int:
+    """Say how it ended, and return the exit code."""
+    if isinstance(error, BrokenPipeError):
+        _settle_stdout()
+        return Exit.OK
+    if terminal.debug and not isinstance(error, KeyboardInterrupt):
+        traceback.print_exception(error)
+    if isinstance(error, KeyboardInterrupt):
+        return _interrupted(terminal)
+    if isinstance(error, BpeLabError):
+        terminal.fail(error.message, error.hint)
+        return exit_for(error)
+    if isinstance(error, OSError):
+        return _system_failed(error, terminal)
+    if isinstance(error, MemoryError):
+        terminal.fail("out of memory", "take a part of the text with --sample, or count it in parts and merge-counts")
+        return Exit.INPUT
+    reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    terminal.fail(f"something inside bpe-lab went wrong: {reason}", "run it again with --debug and report what it says")
+    return Exit.INTERNAL
+
+
+def _interrupted(terminal: Terminal) -> int:
+    names = ", ".join(map(str, terminal.written))
+    nothing = "" if terminal.pours else ", nothing was written"
+    print(f"interrupted; {names} had been written" if names else f"interrupted{nothing}", file=sys.stderr, flush=True)
+    _settle_stdout()
+    return Exit.INTERRUPTED
+
+
+def _system_failed(error: OSError, terminal: Terminal) -> int:
+    where = f"{error.filename}: " if error.filename else ""
+    terminal.fail(f"{where}{error.strerror or error}")
+    _settle_stdout()
+    return Exit.INPUT
+
+
+def _settle_stdout() -> None:
+    """Flush standard output; where it cannot take what is left, point it nowhere, or Python's last flush fails."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)

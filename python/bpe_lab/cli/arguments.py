@@ -1,0 +1,247 @@
+"""What may be typed: the parser, its option blocks, and the small values (sizes, counts, special tokens).
+
+What is typed becomes what is meant in each command's own `plan_…`; nothing here reads a file or imports the core.
+"""
+
+import argparse
+import difflib
+import re
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from bpe_lab.cli.exits import MEANINGS
+from bpe_lab.cli.terminal import Terminal
+from bpe_lab.errors import ArgumentError
+
+Run = Callable[[argparse.Namespace, Terminal], int]
+COMMANDS = (
+    "train",
+    "count",
+    "merge-counts",
+    "encode",
+    "decode",
+    "inspect",
+    "vocab",
+    "export",
+    "import",
+    "demo",
+    "completion",
+)
+"""What there is; a test holds it against the parser."""
+
+Commands = Any
+"""argparse's subparsers action; its type is private."""
+
+PATTERNS = ("o200k", "cl100k", "gpt2", "none")
+UNITS = ("byte", "byte-char")
+TIES = ("hf", "rustbpe")
+DEFAULT_VOCABULARY = 32_000
+DEFAULT_SPECIAL = "<|endoftext|>"
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that raises instead of exiting, and takes positionals wherever they stand between options."""
+
+    spread: str | None = None
+    """The positional that words between and after options belong to."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would print."""
+        if found := re.match(r"argument COMMAND: invalid choice: '([^']*)'", message):
+            near = difflib.get_close_matches(found[1], COMMANDS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"see {self.prog} --help"
+            raise ArgumentError(f"there is no command {found[1]!r}", hint)
+        raise ArgumentError(message, f"see {self.prog} --help")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse; what is left over is given to `spread` or is an error here, where the command is known."""
+        known, extra = super().parse_known_args(args, namespace)
+        unknown = [word for word in extra if word.startswith("-") and word != "-"]
+        if unknown or (extra and self.spread is None):
+            self._refuse((unknown or extra)[0])
+        if extra:
+            getattr(known, str(self.spread)).extend(extra)
+        return known, []
+
+    def _refuse(self, word: str) -> NoReturn:
+        options = [option for action in self._actions for option in action.option_strings]
+        near = difflib.get_close_matches(word.split("=")[0], options, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"see {self.prog} --help"
+        if word.startswith("-") and self.spread == "text":
+            hint += " (for a text that begins with -, write -- before it)"
+        raise ArgumentError(f"{self.prog} does not know {word!r}", hint)
+
+
+def add_command(
+    commands: Commands,
+    name: str,
+    run: Run,
+    words: str,
+    summary: str,
+    example: str,
+    *,
+    more: str = "",
+    spread: str | None = None,
+) -> Parser:
+    """Add a command with its help and its example. `words` are its positionals, as the usage line shows them."""
+    parser: Parser = commands.add_parser(
+        name,
+        help=summary,
+        usage=f"bpe-lab {name} {words} [OPTION ...]",
+        description=textwrap.fill(f"{summary[0].upper()}{summary[1:]}.{' ' + more if more else ''}", 80),
+        epilog=epilog(example),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.spread = spread
+    parser.set_defaults(run=run)
+    return parser
+
+
+def epilog(example: str) -> str:
+    """Return the foot of a help page: example, then exit codes."""
+    indented = "\n".join(f"  {line}" for line in example.splitlines())
+    codes = "\n".join(f"  {code:3}  {meaning}" for code, meaning in MEANINGS.items())
+    return f"example{'s' if example.count(chr(10)) else ''}:\n{indented}\n\nexit codes:\n{codes}"
+
+
+def add_talk(parser: Parser) -> None:
+    """Add the options that every command has; last, so that they stand last in its help."""
+    group = parser.add_argument_group("talk")
+    group.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="colour; auto means on a terminal, unless NO_COLOR is set",
+    )
+    group.add_argument("-q", "--quiet", action="store_true", help="no talk on standard error but warnings and errors")
+    group.add_argument("--debug", action="store_true", help="errors with a traceback")
+
+
+def add_json(parser: Parser) -> None:
+    """Add `--json`."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object (with its schema version) instead")
+
+
+def add_force(parser: argparse._ActionsContainer) -> None:
+    """Add `--force`."""
+    parser.add_argument("--force", action="store_true", help="overwrite files that exist")
+
+
+def add_pattern(parser: argparse._ActionsContainer, help_text: str) -> None:
+    """Add `--pattern` and `--regex`, of which one may be given."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--pattern", type=pattern_name, metavar="NAME", help=f"{help_text}: {', '.join(PATTERNS)}")
+    group.add_argument("--regex", metavar="REGEX", help="cut text by your own regular expression instead")
+
+
+def add_tokenizer(parser: Parser) -> None:
+    """Add `-t` and what loading a tokenizer may need."""
+    group = parser.add_argument_group("tokenizer")
+    group.add_argument(
+        "-t",
+        "--tokenizer",
+        metavar="FILE|NAME",
+        help="a file of bpe-lab, a tokenizer.json or its folder, a .tiktoken file, or a name such as o200k_base",
+    )
+    add_pattern(group, "how text is cut, for a .tiktoken file of no known name")
+
+
+def add_corpus(parser: Parser) -> None:
+    """Add the options that say what of the sources is text, and how it is cut."""
+    group = parser.add_argument_group("text")
+    add_pattern(group, "how text is cut into pieces (default o200k)")
+    add_documents(group)
+    group.add_argument(
+        "--sample",
+        metavar="PART",
+        help="take whole documents by their hash: 0.1 for a tenth of them, 100MB for as many as fill that",
+    )
+    group.add_argument("--sample-seed", type=int, default=0, metavar="N", help="another seed takes other documents")
+    add_threads(group)
+
+
+def add_documents(group: argparse._ActionsContainer) -> None:
+    """Add `--documents` and `--field`."""
+    group.add_argument(
+        "--documents",
+        default="file",
+        metavar="HOW",
+        help="what a document is: file (default), line, blank-line, separator:STR, prefix:STR",
+    )
+    group.add_argument("--field", default="text", help="the field of a .jsonl row that holds its text (default text)")
+
+
+def add_threads(group: argparse._ActionsContainer) -> None:
+    """Add `--threads`."""
+    group.add_argument(
+        "--threads", type=positive, metavar="N", help="default: all processors; the result does not depend on it"
+    )
+
+
+# -- what is typed as one word
+
+
+def positive(text: str) -> int:
+    """Read a whole number from 1."""
+    value = size(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    return value
+
+
+_SIZE = re.compile(r"([0-9][0-9_,]*)(?:\.([0-9]+))?\s*(k|M|G|Ki|Mi|Gi)?")
+_FACTORS = {None: 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+
+
+def size(text: str) -> int:
+    """Read a whole number, with k, M, G for thousands and Ki, Mi, Gi for 1024s.
+
+    >>> size("32k"), size("32Ki"), size("1.5k"), size("32,000")
+    (32000, 32768, 1500, 32000)
+    """
+    found = _SIZE.fullmatch(text.strip().replace("K", "k"))
+    if not found:
+        raise argparse.ArgumentTypeError(f"not a number: {text!r} (write 32000, 32k or 32Ki)")
+    whole, decimals, suffix = found.groups()
+    decimals = decimals or ""
+    scaled = int(re.sub("[_,]", "", whole) + decimals) * _FACTORS[suffix]
+    unit: int = 10 ** len(decimals)
+    value, rest = divmod(scaled, unit)
+    if rest:
+        raise argparse.ArgumentTypeError(f"not a whole number: {text!r}")
+    return value
+
+
+def pattern_name(text: str) -> str:
+    """Read the name of a pattern."""
+    if text not in PATTERNS:
+        raise argparse.ArgumentTypeError(
+            f"no pattern is called {text!r}; one of {', '.join(PATTERNS)} (a regular expression goes to --regex)"
+        )
+    return text
+
+
+def limit(text: str) -> int | None:
+    """Read a number of rows, or `all`."""
+    return None if text == "all" else positive(text)
+
+
+def special_id(text: str) -> tuple[str, int]:
+    """Read `TOKEN=ID`."""
+    token, equals, number = text.rpartition("=")
+    if not equals or not token or not number.isdigit():
+        raise argparse.ArgumentTypeError(f"must be TOKEN=ID, as in '<|endoftext|>=100257', got {text!r}")
+    return token, int(number)
+
+
+def chosen_pattern(args: argparse.Namespace) -> str | None:
+    """Return what `--pattern` or `--regex` said."""
+    found: str | None = args.pattern if args.regex is None else args.regex
+    return found
+
+
+def special_tokens(given: Sequence[str], without_default: bool) -> tuple[str, ...]:
+    """Return the special tokens in order: the default one unless it is not wanted, then those given, each once."""
+    return tuple(dict.fromkeys([*([] if without_default else [DEFAULT_SPECIAL]), *given]))

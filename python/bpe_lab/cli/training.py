@@ -1,0 +1,276 @@
+"""`bpe-lab train`: sources to a tokenizer file, saying how it went."""
+
+import argparse
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bpe_lab.cli import arguments, counting
+from bpe_lab.cli.exits import Exit, StrictVocabularyError
+from bpe_lab.cli.terminal import Terminal, duration, peak_memory_bytes
+from bpe_lab.errors import ArgumentError, FileError, UnsupportedError
+
+if TYPE_CHECKING:
+    from bpe_lab import PieceCounts, Tokenizer
+    from bpe_lab._core import Learned
+    from bpe_lab.cli.progress import Watch
+
+_N_BYTES = 256
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What is learned from the counts."""
+
+    vocab_size: int
+    unit: str
+    tie: str
+    min_frequency: int
+    max_token_bytes: int | None
+    special_tokens: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TrainPlan:
+    """What `train` is to do, checked: nothing here can fail for a reason that was known before the work."""
+
+    counting: counting.CountPlan
+    learning: Learning
+    out: str
+    force: bool
+    strict: bool
+    n_traced: int
+    json: bool
+
+
+def add_to(commands: arguments.Commands) -> None:
+    """Add `train`."""
+    parser = arguments.add_command(
+        commands,
+        "train",
+        run_train,
+        "SOURCE ...",
+        "train a tokenizer on text or on count files",
+        'bpe-lab train corpus.txt --vocab 32000\nbpe-lab train "news/*.jsonl.gz" --unit byte-char -o ko.bpe --trace 20',
+        more="Files, folders, globs or - for standard input; .txt, .jsonl, .gz, .zst. Count files are recognised.",
+        spread="sources",
+    )
+    parser.add_argument("sources", nargs="*", metavar="SOURCE", help="text or count files; - is standard input")
+    parser.add_argument(
+        "-o", "--out", metavar="OUT", help="NAME.json or a folder: Hugging Face; NAME.tiktoken; else bpe-lab's own file"
+    )
+    arguments.add_force(parser)
+    _learning_options(parser)
+    arguments.add_corpus(parser)
+    group = parser.add_argument_group("what is said")
+    group.add_argument("--trace", type=arguments.positive, default=0, metavar="N", help="print the first N merges")
+    arguments.add_json(parser)
+
+
+def _learning_options(parser: arguments.Parser) -> None:
+    group = parser.add_argument_group("vocabulary")
+    add = group.add_argument
+    add(
+        "--vocab",
+        type=arguments.size,
+        default=arguments.DEFAULT_VOCABULARY,
+        metavar="N",
+        help="ids in all, bytes and special tokens included: 32000 (default), 32k, 32Ki",
+    )
+    add("--strict-vocab", action="store_true", help="an error, and no file, if the merges run out before --vocab")
+    add("--unit", choices=arguments.UNITS, default="byte", help="byte-char: no token cuts a character in its middle")
+    add("--tie", choices=arguments.TIES, default="hf", help="which of equally frequent pairs merges first")
+    add("--min-frequency", type=arguments.positive, default=1, metavar="N", help="a pair rarer than this never merges")
+    add("--max-token-bytes", type=arguments.positive, metavar="N", help="no token is longer")
+    add(
+        "--special",
+        action="append",
+        default=[],
+        metavar="TOKEN",
+        help=f"a special token beside {arguments.DEFAULT_SPECIAL}; may be given several times".replace("%", "%%"),
+    )
+    add("--no-special", action="store_true", help=f"leave out {arguments.DEFAULT_SPECIAL}")
+    add(
+        "--counts",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a text file of lines piece<TAB>count, as a source",
+    )
+
+
+def plan_train(args: argparse.Namespace) -> TrainPlan:
+    """Return what is meant by what was typed.
+
+    Raises:
+        ArgumentError, FileError, CorpusError: before any text is read.
+    """
+    from bpe_lab.cli import output
+
+    learning = Learning(
+        args.vocab,
+        args.unit,
+        args.tie,
+        args.min_frequency,
+        args.max_token_bytes,
+        arguments.special_tokens(args.special, args.no_special),
+    )
+    _check_vocabulary(learning)
+    count_plan = counting.plan_count(args, args.counts)
+    out = args.out or default_out([*args.sources, *args.counts][0], args.vocab)
+    output.stdout_is_json(out, args.json)
+    if out == output.STDOUT and args.trace:
+        raise ArgumentError("--trace and -o - both want standard output", "give -o a file name")
+    output.check_tokenizer(out, args.force, count_plan.inputs)
+    return TrainPlan(count_plan, learning, out, args.force, args.strict_vocab, args.trace, args.json)
+
+
+def _check_vocabulary(learning: Learning) -> None:
+    n_special = len(learning.special_tokens)
+    least = _N_BYTES + n_special
+    if learning.vocab_size < least:
+        raise ArgumentError(
+            f"--vocab must be at least {least} (256 bytes and {n_special} special), got {learning.vocab_size}"
+        )
+    if "" in learning.special_tokens:
+        raise ArgumentError("a special token is empty")
+
+
+def default_out(source: str, vocab_size: int) -> str:
+    """Return the file name for a first source: `data/news.jsonl.gz` and 32000 give `news-32000.bpe`."""
+    if source == "-":
+        return f"stdin-{vocab_size}.bpe"
+    name = Path(source).name or Path(source).resolve().name
+    for suffix in (".gz", ".zst", ".txt", ".jsonl", ".tsv", ".counts"):
+        name = name.removesuffix(suffix)
+    kept = "".join(c for c in name if c not in "*?[]").strip(".-_ ")
+    return f"{kept or 'corpus'}-{vocab_size}.bpe"
+
+
+def run_train(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Count, learn, save, tell."""
+    from bpe_lab.cli.progress import watching
+
+    plan = plan_train(args)
+    started = time.monotonic()
+    with watching(terminal) as watch:
+        counts = counting.gather(plan.counting, watch, terminal)
+        counted = time.monotonic()
+        tokenizer, learned = _learn(plan, counts, watch)
+    finished = time.monotonic()
+    shortage = _shortage(plan, learned)
+    terminal.say(counting.told(counts, counted - started))
+    terminal.say(_told(learned, counts, finished - counted))
+    if shortage:
+        terminal.warn(*shortage)
+    paths = _save(plan, tokenizer, terminal)
+    if plan.json:
+        report = _report(plan, tokenizer, learned, counts)
+        report |= {"reason": shortage[0] if shortage else None, "files": [str(p) for p in paths]}
+        terminal.put_json("train", report | {"seconds": round(finished - started, 3)})
+    elif plan.n_traced:
+        _put_trace(plan, learned, terminal)
+    return Exit.OK
+
+
+def _learn(plan: TrainPlan, counts: "PieceCounts", watch: "Watch | None") -> "tuple[Tokenizer, Learned]":
+    from bpe_lab import learn
+
+    what = plan.learning
+    return learn(
+        counts,
+        what.vocab_size,
+        pattern=plan.counting.pattern,
+        unit=what.unit,
+        tie=what.tie,
+        min_frequency=what.min_frequency,
+        max_token_bytes=what.max_token_bytes,
+        special_tokens=what.special_tokens,
+        progress=watch,
+    )
+
+
+def _shortage(plan: TrainPlan, learned: "Learned") -> tuple[str, str] | None:
+    """Return message and hint where the merges ran out; raise it under `--strict-vocab`."""
+    from bpe_lab.training import short_vocabulary
+
+    n_special = len(plan.learning.special_tokens)
+    if learned.n_ids + n_special >= plan.learning.vocab_size:
+        return None
+    message, hint = short_vocabulary(learned, n_special, plan.learning.vocab_size)
+    if plan.strict:
+        raise StrictVocabularyError(message, f"{hint}; or leave out --strict-vocab")
+    return message, hint
+
+
+def _told(learned: "Learned", counts: "PieceCounts", seconds: float) -> str:
+    per_token = counts.total_bytes / max(1, learned.n_tokens)
+    return (
+        f"learned {learned.n_merges:,} merges in {duration(seconds)}: "
+        f"{learned.n_tokens_before:,} -> {learned.n_tokens:,} tokens, {per_token:.2f} bytes a token"
+    )
+
+
+def _save(plan: TrainPlan, tokenizer: "Tokenizer", terminal: Terminal) -> list[Path]:
+    """Save; where the wanted format cannot hold the tokenizer, keep the work in bpe-lab's own file."""
+    from bpe_lab.cli.output import save_tokenizer
+
+    about = f"{tokenizer.n_tokens:,} tokens"
+    try:
+        return save_tokenizer(tokenizer, plan.out, terminal, force=plan.force, about=about)
+    except (UnsupportedError, FileError) as e:
+        rescue = _free_name(Path(plan.out))
+        save_tokenizer(tokenizer, str(rescue), terminal, force=False, form="native", about=about)
+        raise type(e)(f"{e.message}; the tokenizer was kept as {rescue} instead of {plan.out}", e.hint) from e
+
+
+def _free_name(out: Path) -> Path:
+    """Return a name beside `out` for bpe-lab's own file, one that is free."""
+    names = (out.with_name(f"{out.stem}{n}.bpe") for n in ("", *(f"-{i}" for i in range(2, 10_000))))
+    return next(name for name in names if not name.exists())
+
+
+def _put_trace(plan: TrainPlan, learned: "Learned", terminal: Terminal) -> None:
+    from bpe_lab.cli.table import lines, quoted
+    from bpe_lab.cli.visible import visible
+
+    rows = (
+        (
+            rank,
+            f"{count:,}",
+            f"{n_left:,}",
+            f"{a.hex(' ').upper()} + {b.hex(' ').upper()}",
+            f"{quoted(visible(a))} + {quoted(visible(b))}",
+        )
+        for rank, (a, b, count, n_left) in enumerate(learned.trace(plan.n_traced))
+    )
+    for line in lines((">rank", ">count", ">tokens left", "pair as bytes", "pair as text"), rows):
+        terminal.put(line)
+
+
+def _report(plan: TrainPlan, tokenizer: "Tokenizer", learned: "Learned", counts: "PieceCounts") -> dict[str, Any]:
+    from bpe_lab.cli.visible import text_or_none
+
+    report = {
+        "tokens": tokenizer.n_tokens,
+        "tokens_wanted": plan.learning.vocab_size,
+        "merges": learned.n_merges,
+        "stop": learned.stop[0],
+        "pieces": {"distinct": len(counts), "total": counts.total_weight, "bytes": counts.total_bytes},
+        "tokens_in_corpus": {"before": learned.n_tokens_before, "after": learned.n_tokens},
+        "fingerprint": tokenizer.fingerprint,
+        "peak_memory_bytes": peak_memory_bytes(),
+    }
+    if plan.n_traced:
+        report["trace"] = [
+            {
+                "rank": rank,
+                "pair": [a.hex(), b.hex()],
+                "text": [text_or_none(a), text_or_none(b)],
+                "count": count,
+                "tokens_left": left,
+            }
+            for rank, (a, b, count, left) in enumerate(learned.trace(plan.n_traced))
+        ]
+    return report
