@@ -52,7 +52,7 @@ fn read_counts(path: &str) -> AnyResult<PieceCounts> {
     while let [a, b, c, d, tail @ ..] = rest {
         let n = u32::from_le_bytes([*a, *b, *c, *d]) as usize;
         let weight = u64::from_le_bytes(tail[..8].try_into()?);
-        counts.add(&tail[8..8 + n], weight);
+        counts.add(&tail[8..8 + n], weight)?;
         rest = &tail[8 + n..];
     }
     Ok(counts)
