@@ -3,12 +3,12 @@
 //! COUNTS is a file of records `u32 length, u64 weight, bytes` (little-endian). MERGES_OUT gets a line a merge: both
 //! sides in hexadecimal, the count, the tokens left.
 
+use bpe_lab_core::TokenId;
 use bpe_lab_core::count::PieceCounts;
 use bpe_lab_core::merges::{Merges, Rule};
 use bpe_lab_core::train::{Learned, TieBreak, TrainOptions, train};
 use bpe_lab_core::unit::Unit;
 use bpe_lab_core::vocab::Vocab;
-use bpe_lab_core::TokenId;
 use std::io::Write;
 use std::time::{Duration, Instant};
 

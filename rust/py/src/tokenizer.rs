@@ -209,8 +209,11 @@ impl PyTokenizer {
         refused: Vec<String>,
         threads: usize,
     ) -> PyResult<(Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<u64>>)> {
-        let texts: Vec<Cow<'_, [u8]>> =
-            documents.iter().enumerate().map(|(i, d)| text_bytes(d).map_err(|e| numbered(py, e, i))).collect::<PyResult<_>>()?;
+        let texts: Vec<Cow<'_, [u8]>> = documents
+            .iter()
+            .enumerate()
+            .map(|(i, d)| text_bytes(d).map_err(|e| numbered(py, e, i)))
+            .collect::<PyResult<_>>()?;
         let slices: Vec<&[u8]> = texts.iter().map(AsRef::as_ref).collect();
         let rule = self.rule(&allowed, &refused);
         let work = || self.with_workspaces(threads.max(1), |t, ws| t.encode_batch(&slices, &rule, ws));

@@ -13,8 +13,8 @@ mod watch;
 
 use crate::count::PieceCounts;
 use crate::merges::{ByteOrder, Merge};
-use crate::unit::Unit;
 use crate::symbol::MAX_IDS;
+use crate::unit::Unit;
 use crate::{Error, Result, TokenId};
 use watch::Watch;
 
@@ -135,11 +135,7 @@ pub struct Progress {
 /// # Errors
 /// `n_ids` below the base alphabet or above [`MAX_IDS`]; a `min_frequency` of 0; counts whose weighted symbols do not
 /// fit 64 bits; [`Interrupted`](crate::ErrorKind::Interrupted) when `watch` says so.
-pub fn train(
-    counts: &PieceCounts,
-    options: &TrainOptions,
-    watch: &mut dyn FnMut(Progress) -> bool,
-) -> Result<Learned> {
+pub fn train(counts: &PieceCounts, options: &TrainOptions, watch: &mut dyn FnMut(Progress) -> bool) -> Result<Learned> {
     let base_ids = options.base_ids()?;
     let progress = Progress { n_ids: base_ids.len(), n_ids_wanted: options.n_ids };
     let watch = &mut Watch::new(watch, progress);
