@@ -9,6 +9,7 @@
 //! | [`Window`] | the minimum of 16 minima of 16 words | 20 ns and two probes |
 //! | [`Heap`] | a binary heap with stale entries | O(log n) |
 
+use super::atoms::{Atoms, Symbols};
 use super::pairs::{NONE, PairTable};
 use crate::TokenId;
 use std::cmp::Reverse;
@@ -24,6 +25,11 @@ pub(super) trait Source: Sized {
     fn rank(&self, pairs: &PairTable, i: usize) -> u32;
     /// Symbols `from..to` alone.
     fn part(&self, from: usize, to: usize) -> Self;
+    /// Splits into fewer symbols to begin with that come to the same, where there are such and at most
+    /// [`Symbols::MAX`]; says whether it did.
+    fn split(&self, _symbols: &mut Symbols) -> bool {
+        false
+    }
 }
 
 /// Bytes as symbols.
@@ -31,7 +37,8 @@ pub(super) trait Source: Sized {
 pub(super) struct Bytes<'a> {
     pub(super) bytes: &'a [u8],
     /// The id of each byte.
-    pub(super) base_ids: &'a [TokenId; 256],
+    pub(super) byte_ids: &'a [TokenId; 256],
+    pub(super) atoms: Option<&'a Atoms>,
 }
 
 impl Source for Bytes<'_> {
@@ -41,7 +48,7 @@ impl Source for Bytes<'_> {
     }
     #[inline(always)]
     fn id(&self, i: usize) -> u32 {
-        self.base_ids[usize::from(self.bytes[i])].0
+        self.byte_ids[usize::from(self.bytes[i])].0
     }
     #[inline(always)]
     fn rank(&self, pairs: &PairTable, i: usize) -> u32 {
@@ -49,6 +56,15 @@ impl Source for Bytes<'_> {
     }
     fn part(&self, from: usize, to: usize) -> Self {
         Self { bytes: &self.bytes[from..to], ..*self }
+    }
+    #[inline(always)]
+    fn split(&self, symbols: &mut Symbols) -> bool {
+        let Some(atoms) = self.atoms else { return false };
+        let fits = self.bytes.len() <= Symbols::MAX && !self.bytes.is_ascii();
+        if fits {
+            atoms.split(self.bytes, self.byte_ids, symbols);
+        }
+        fits
     }
 }
 
@@ -77,6 +93,7 @@ impl Source for Ids<'_> {
 /// Buffers of all three loops.
 #[derive(Default)]
 pub(super) struct Merger {
+    symbols: Symbols,
     short: Short,
     window: Window,
     heap: Heap,
@@ -85,11 +102,21 @@ pub(super) struct Merger {
 impl Merger {
     /// Merges `source` and hands each token to `emit`: the position of its first symbol, its id.
     #[inline]
-    pub(super) fn run(&mut self, pairs: &PairTable, source: &impl Source, emit: impl FnMut(usize, u32)) {
-        match source.len() {
-            0..=Short::MAX => self.short.run(pairs, source, emit),
-            ..=Window::MAX => self.window.run(pairs, source, emit),
-            _ => self.heap.run(pairs, source, emit),
+    pub(super) fn run(&mut self, pairs: &PairTable, source: &impl Source, mut emit: impl FnMut(usize, u32)) {
+        let Self { symbols, short, window, heap } = self;
+        if source.split(symbols) {
+            let (ids, starts) = (Ids(&symbols.ids[..symbols.n]), &symbols.starts);
+            if ids.len() <= Short::MAX {
+                short.run(pairs, &ids, |at, id| emit(usize::from(starts[at]), id));
+            } else {
+                window.run(pairs, &ids, |at, id| emit(usize::from(starts[at]), id));
+            }
+        } else {
+            match source.len() {
+                0..=Short::MAX => short.run(pairs, source, emit),
+                ..=Window::MAX => window.run(pairs, source, emit),
+                _ => heap.run(pairs, source, emit),
+            }
         }
     }
 }

@@ -10,6 +10,7 @@
 //!
 //! The obvious twin is [`naive`]; every path here gives its ids.
 
+mod atoms;
 mod cache;
 mod canonical;
 mod long;
@@ -23,6 +24,7 @@ use crate::merges::{Merges, Rule};
 use crate::unit::Unit;
 use crate::vocab::Vocab;
 use crate::{Result, Symbol, TokenId};
+use atoms::Atoms;
 use cache::{Cache, LongKey, ShortKey, short_key};
 use canonical::Canonical;
 use long::Long;
@@ -46,6 +48,8 @@ pub struct Encoder {
     /// The ids of the 256 bytes, where every symbol is a byte.
     byte_ids: Option<Box<[TokenId; 256]>>,
     pairs: PairTable,
+    /// Whole characters as first symbols, where every symbol is a byte and the pairs allow it.
+    atoms: Option<Atoms>,
     /// Tokens that only a whole piece makes: spelling -> (rank, id).
     unreachable: HashMap<Vec<Symbol>, (u32, u32)>,
 }
@@ -132,7 +136,7 @@ impl Encoder {
     ///
     /// # Errors
     /// A format error where there are 2^21 - 1 merges or more.
-    pub fn new(unit: &Unit, merges: &Merges, _vocab: &Vocab) -> Result<Self> {
+    pub fn new(unit: &Unit, merges: &Merges, vocab: &Vocab) -> Result<Self> {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let base_ids = merges.base_ids().to_vec();
         let Canonical { mut pairs, unreachable } = match merges.rule() {
@@ -143,8 +147,9 @@ impl Encoder {
         if let Some(ids) = &byte_ids {
             pairs.fill_bytes(&ids[..]);
         }
+        let atoms = byte_ids.as_ref().and_then(|ids| Atoms::derive(ids, &pairs, vocab));
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { number, unit: unit.clone(), base_ids, byte_ids, pairs, unreachable })
+        Ok(Self { number, unit: unit.clone(), base_ids, byte_ids, pairs, atoms, unreachable })
     }
 
     /// Appends the ids of the pieces of `text` that begin at `start` and end at each of `ends`.
@@ -270,8 +275,8 @@ impl Encoder {
     #[inline(never)]
     fn merge(&self, piece: &[u8], work: &mut Work, out: &mut [u32]) -> usize {
         match &self.byte_ids {
-            Some(base_ids) if self.unreachable.is_empty() => {
-                let (mut n, source) = (0, Bytes { bytes: piece, base_ids });
+            Some(byte_ids) if self.unreachable.is_empty() => {
+                let (mut n, source) = (0, Bytes { bytes: piece, byte_ids, atoms: self.atoms.as_ref() });
                 work.merger.run(&self.pairs, &source, |_, id| {
                     out[n] = id;
                     n += 1;
@@ -298,7 +303,10 @@ impl Encoder {
             }
         }
         match &self.byte_ids {
-            Some(base_ids) => long.run(&self.pairs, merger, &Bytes { bytes: piece, base_ids }, out),
+            Some(byte_ids) => {
+                let source = Bytes { bytes: piece, byte_ids, atoms: self.atoms.as_ref() };
+                long.run(&self.pairs, merger, &source, out);
+            }
             None => {
                 symbols.clear();
                 self.unit.symbols_into(piece, symbols);

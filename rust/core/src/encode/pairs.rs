@@ -98,6 +98,12 @@ impl PairTable {
         }
     }
 
+    /// All pairs in no particular order: left, right, rank.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, u32, u32)> {
+        let full = self.slots.iter().filter(|&&slot| slot != EMPTY);
+        full.map(|&slot| ((slot >> 42) as u32, (slot >> 21) as u32 & NONE, slot as u32 & NONE))
+    }
+
     /// [`rank`](Self::rank) of two bytes, for units whose symbols are bytes.
     #[inline(always)]
     pub(super) fn rank_of_bytes(&self, left: u8, right: u8) -> u32 {
