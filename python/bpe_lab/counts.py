@@ -11,7 +11,7 @@ from bpe_lab._core import PieceCounts
 from bpe_lab.errors import BpeLabError, FileError
 from bpe_lab.writing import write_whole
 
-MAGIC = b"bpe-lab counts"
+MAGIC = b"BPECNTS\0"
 """How a count file of bpe-lab begins."""
 
 

@@ -135,7 +135,7 @@ def count_pieces(
     counts = counter.finish()
     if not len(counts):
         raise CorpusError("the corpus is empty: 0 bytes of text", "check the input files")
-    _keep_books(counts, files, pattern, documents, sampling)
+    _keep_books(counts, files, sampling)
     return counts
 
 
@@ -148,10 +148,10 @@ def _threshold(reading: "_Reading", documents: str, sampling: Sampling) -> int |
             "a sample by size needs two passes, and standard input can be read once",
             "sample by a fraction, or write the text to a file first",
         )
-    sampler = _core.SampleBySize(documents, sampling.seed)
+    sampler = _core.SampleBySize(documents, sampling.size_bytes, sampling.seed)
     for path in reading.paths:
         reading.push_all("hash", path, sampler)
-    return sampler.threshold(sampling.size_bytes)
+    return sampler.finish()
 
 
 class _Reading:
@@ -201,15 +201,9 @@ def _checked_threads(threads: int | None) -> int:
     return threads
 
 
-def _keep_books(
-    counts: PieceCounts, files: list[CountedFile], pattern: str, documents: str, sampling: Sampling
-) -> None:
-    """Write into the counts what they were made of; sorted, so that the order of the files does not show."""
-    rows = sorted({(f.name, f.n_bytes, f.sha256) for f in files})
-    books = [{"name": name, "bytes": n_bytes, "sha256": digest} for name, n_bytes, digest in rows]
-    counts.set_header("pattern", pattern)
-    counts.set_header("documents", documents)
-    counts.set_header("corpus", json.dumps(books, ensure_ascii=False, separators=(",", ":")))
+def _keep_books(counts: PieceCounts, files: list[CountedFile], sampling: Sampling) -> None:
+    """Write into the counts what they were made of: a line a file, sorted, so that their order does not show."""
+    counts.set_header("corpus", "\n".join(sorted({f"{f.sha256} {f.n_bytes} {f.name}" for f in files})))
     if described := sampling.describe():
         counts.set_header("sample", described)
 
@@ -270,20 +264,27 @@ def short_vocabulary(learned: Learned, n_special: int, vocab_size: int) -> tuple
 
 
 def _pattern_of(counts: PieceCounts, pattern: str | None) -> str:
+    """Return the pattern that the pieces were cut with, which the one asked for must be."""
     recorded = counts.header.get("pattern")
-    if pattern is not None and recorded is not None and pattern != recorded:
+    if pattern is not None and recorded is not None and _recorded_form(pattern) != recorded:
         raise ArgumentError(
             f"the pieces were cut with pattern {recorded!r}, not {pattern!r}",
             "leave the pattern out, or count again with the other one",
         )
-    return pattern or recorded or "o200k"
+    return pattern or (recorded or "o200k").removeprefix("regex:")
+
+
+def _recorded_form(pattern: str) -> str:
+    chosen = pattern_from(pattern)
+    return chosen.name or f"regex:{chosen.tiktoken_regex}"
 
 
 def _provenance(counts: PieceCounts, options: dict[str, object]) -> dict[str, object]:
     header = counts.header
-    corpus = json.loads(header["corpus"]) if "corpus" in header else []
+    lines = (line.split(" ", 2) for line in header.get("corpus", "").splitlines())
+    corpus = [{"name": name, "bytes": int(n_bytes), "sha256": digest} for digest, n_bytes, name in lines]
     books: dict[str, object] = {"program": f"bpe-lab {_core.__version__}", "corpus": corpus}
-    books |= {key: header[key] for key in ("documents", "sample") if key in header}
+    books |= {key: header[key] for key in ("documents", "sample") if header.get(key, "all") != "all"}
     books["pieces"] = {"distinct": len(counts), "total": counts.total_weight, "bytes": counts.total_bytes}
     return books | {"options": options}
 
@@ -379,10 +380,7 @@ def _count_texts(
     )
     for text in texts:
         _push(counter, Block(_utf8(text), ends=True))
-    counts = counter.finish()
-    counts.set_header("pattern", pattern)
-    counts.set_header("documents", documents)
-    return counts
+    return counter.finish()
 
 
 def _utf8(text: str | bytes) -> bytes:

@@ -80,11 +80,11 @@ impl PyPieceCounts {
 
     #[getter]
     fn header(&self) -> BTreeMap<String, String> {
-        self.0.header().clone()
+        self.0.meta().clone()
     }
 
     fn set_header(&mut self, key: String, value: String) {
-        self.0.set_header(key, value);
+        self.0.set_meta(key, value);
     }
 
     fn add(&mut self, py: Python<'_>, piece: &[u8], weight: u64) -> PyResult<()> {
@@ -177,10 +177,11 @@ impl PyCounter {
     fn stats(&mut self, py: Python<'_>) -> PyResult<BTreeMap<&'static str, u64>> {
         let stats = self.running(py)?.stats();
         Ok(BTreeMap::from([
-            ("n_bytes", stats.n_bytes),
+            ("n_bytes", stats.pushed_bytes),
             ("n_documents", stats.n_documents),
-            ("n_documents_taken", stats.n_documents_taken),
-            ("n_pieces", stats.n_pieces),
+            ("n_documents_taken", stats.n_taken),
+            ("n_bytes_taken", stats.taken_bytes),
+            ("n_pieces", stats.n_pieces_at_most as u64),
             ("n_boms", stats.n_boms),
         ]))
     }
@@ -188,29 +189,41 @@ impl PyCounter {
 
 /// The first pass of a sample by size.
 #[pyclass(name = "SampleBySize", module = "bpe_lab._core")]
-pub(crate) struct PySampleBySize(SampleBySize);
+pub(crate) struct PySampleBySize(Option<SampleBySize>);
+
+impl PySampleBySize {
+    fn running(&mut self, py: Python<'_>) -> PyResult<&mut SampleBySize> {
+        self.0.as_mut().ok_or_else(|| exception(py, "ArgumentError", "this pass has finished", None))
+    }
+}
 
 #[pymethods]
 impl PySampleBySize {
     #[new]
-    #[pyo3(signature = (documents, sample_seed=0))]
-    fn new(py: Python<'_>, documents: &str, sample_seed: u64) -> PyResult<Self> {
+    #[pyo3(signature = (documents, size_bytes, sample_seed=0))]
+    fn new(py: Python<'_>, documents: &str, size_bytes: u64, sample_seed: u64) -> PyResult<Self> {
         let documents = Documents::parse(documents).or_raise(py)?;
-        Ok(Self(SampleBySize::new(documents, sample_seed)))
+        SampleBySize::new(&documents, size_bytes, sample_seed).or_raise(py).map(|pass| Self(Some(pass)))
     }
 
     fn push(&mut self, py: Python<'_>, block: &Bound<'_, PyAny>) -> PyResult<()> {
         let block = text_bytes(block)?;
-        let sampler = &mut self.0;
-        py.detach(|| sampler.push(&block));
-        Ok(())
+        let pass = self.running(py)?;
+        py.detach(|| pass.push(&block)).or_raise(py)
     }
 
-    fn end_of_file(&mut self) {
-        self.0.end_of_file();
+    fn end_of_file(&mut self, py: Python<'_>) -> PyResult<()> {
+        let pass = self.running(py)?;
+        py.detach(|| pass.end_of_file()).or_raise(py)
     }
 
-    fn threshold(&self, py: Python<'_>, size_bytes: u64) -> PyResult<u64> {
-        self.0.threshold(size_bytes).or_raise(py)
+    /// The hash below which documents are taken.
+    fn finish(&mut self, py: Python<'_>) -> PyResult<u64> {
+        self.running(py)?;
+        let Some(pass) = self.0.take() else { return Ok(0) };
+        match py.detach(|| pass.finish()).or_raise(py)?.sample {
+            Sample::Below { threshold, .. } => Ok(threshold),
+            _ => Ok(u64::MAX),
+        }
     }
 }

@@ -281,6 +281,11 @@ impl PyTokenizer {
         ids.into_iter().map(|id| Ok((id, self.token_bytes(py, id)?))).collect()
     }
 
+    /// The listed merges as ids, in order.
+    fn merges(&self) -> Vec<(u32, u32)> {
+        self.inner.merges().pairs().iter().map(|m| (m.left.0, m.right.0)).collect()
+    }
+
     fn steps(&self, piece: &[u8]) -> Vec<(Option<u32>, Vec<u32>)> {
         let steps = self.inner.encoder().steps(piece).into_iter();
         steps.map(|(rank, ids)| (rank, ids.into_iter().map(|id| id.0).collect())).collect()
