@@ -191,8 +191,8 @@ def positive(text: str) -> int:
     return value
 
 
-_SIZE = re.compile(r"([0-9][0-9_,]*)(?:\.([0-9]+))?\s*(k|M|G|Ki|Mi|Gi)?")
-_FACTORS = {None: 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+_SIZE = re.compile(r"([0-9][0-9_,]*)(?:\.([0-9]+))?\s*([kmg]i?)?", re.ASCII | re.IGNORECASE)
+_FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
 def size(text: str) -> int:
@@ -201,12 +201,11 @@ def size(text: str) -> int:
     >>> size("32k"), size("32Ki"), size("1.5k"), size("32,000")
     (32000, 32768, 1500, 32000)
     """
-    found = _SIZE.fullmatch(text.strip().replace("K", "k"))
+    found = _SIZE.fullmatch(text.strip())
     if not found:
         raise argparse.ArgumentTypeError(f"not a number: {text!r} (write 32000, 32k or 32Ki)")
-    whole, decimals, suffix = found.groups()
-    decimals = decimals or ""
-    scaled = int(re.sub("[_,]", "", whole) + decimals) * _FACTORS[suffix]
+    whole, decimals, suffix = (part or "" for part in found.groups())
+    scaled = int(re.sub("[_,]", "", whole) + decimals) * _FACTORS[suffix.lower()]
     unit: int = 10 ** len(decimals)
     value, rest = divmod(scaled, unit)
     if rest:

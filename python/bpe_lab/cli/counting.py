@@ -47,7 +47,7 @@ def add_to(commands: arguments.Commands) -> None:
         run_count,
         "SOURCE ... -o OUT",
         "count the pieces of text, for training later or elsewhere",
-        "bpe-lab count part-1.txt -o part-1.counts\nbpe-lab count part-1.txt --tsv -o - | sort -t '\t' -k2,2nr | head",
+        "bpe-lab count part-1.txt -o part-1.counts\nbpe-lab count part-1.txt --tsv -o - | head",
         more="A count file is a sum: counts of parts add up to the counts of the whole.",
         spread="sources",
     )
@@ -82,6 +82,7 @@ def plan_count(args: argparse.Namespace, count_files: Sequence[str] = ()) -> Cou
     Raises:
         ArgumentError, FileError, CorpusError: before any text is read.
     """
+    from bpe_lab.cli.documents import cuts_for
     from bpe_lab.corpus import find_files
     from bpe_lab.counts import is_count_file
     from bpe_lab.tokenizer import pattern_from
@@ -96,6 +97,7 @@ def plan_count(args: argparse.Namespace, count_files: Sequence[str] = ()) -> Cou
     if pattern is not None:
         pattern_from(pattern)
     Sampling.parse(args.sample, args.sample_seed)
+    cuts_for(args.documents)
     return CountPlan(
         texts,
         (*counted, *map(Path, count_files)),
