@@ -27,10 +27,10 @@ pub enum Rule {
     Ranks(Vec<RankedToken>),
 }
 
-/// A token of a rank file.
+/// An id and what it spells: a token of a rank file, or one that no merge makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RankedToken {
-    /// Its id (tiktoken's rank, which is its id).
+    /// Its id (in a rank file this is its rank).
     pub id: TokenId,
     /// What it spells; never empty.
     pub spelling: Vec<Symbol>,
@@ -39,11 +39,13 @@ pub struct RankedToken {
 /// Base ids and rule together: everything that turns symbols into ids.
 ///
 /// Invariants, checked by [`Merges::new`]: every base symbol has an id of its own; every id is below [`MAX_IDS`];
-/// both sides of a merge exist before it; a result's id is new or already spells the same.
+/// both sides of a merge exist before it; a result's id is new or already spells the same; no two ids spell the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Merges {
     base_ids: Vec<TokenId>,
     rule: Rule,
+    /// Tokens that exist, decode and keep their id, but are no result of a listed merge.
+    unmade: Vec<RankedToken>,
 }
 
 impl Merges {
@@ -52,14 +54,36 @@ impl Merges {
     /// # Errors
     /// A format error that names the first merge or token that breaks an invariant.
     pub fn new(base_ids: Vec<TokenId>, rule: Rule) -> Result<Self> {
-        let merges = Self { base_ids, rule };
+        let merges = Self::unchecked(base_ids, rule);
         crate::vocab::Vocab::derive(&merges)?;
         Ok(merges)
     }
 
     /// As [`new`](Self::new), for callers that derive the vocabulary anyway and so check there.
     pub(crate) fn unchecked(base_ids: Vec<TokenId>, rule: Rule) -> Self {
-        Self { base_ids, rule }
+        Self { base_ids, rule, unmade: Vec::new() }
+    }
+
+    /// Adds tokens that no listed merge makes: published vocabularies hold some. They decode and keep their id; no text
+    /// is ever encoded to them. With [`Rule::Ranks`] such tokens are ranked, so the list stays empty there.
+    ///
+    /// # Errors
+    /// A format error naming the first token whose id or spelling is taken, or that comes with ranks.
+    pub fn with_unmade(mut self, tokens: Vec<RankedToken>) -> Result<Self> {
+        self.unmade = tokens;
+        crate::vocab::Vocab::derive(&self)?;
+        Ok(self)
+    }
+
+    /// As [`with_unmade`](Self::with_unmade), for callers that derive the vocabulary anyway.
+    pub(crate) fn with_unmade_unchecked(mut self, tokens: Vec<RankedToken>) -> Self {
+        self.unmade = tokens;
+        self
+    }
+
+    /// Tokens that no listed merge makes, in the order given.
+    pub fn unmade(&self) -> &[RankedToken] {
+        &self.unmade
     }
 
     /// The id of each base symbol.

@@ -1,122 +1,316 @@
 //! The whole tokenizer: pattern, unit, merges and specials behind one door. Knows no files.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `specials` | finds special tokens in text |
+//! | `batch` | spreads documents over threads |
+//! | `spans` | byte ends of tokens to characters |
+
+mod batch;
+mod spans;
+mod specials;
+
+pub use spans::char_spans_into;
+pub use specials::{Special, SpecialRule};
 
 use crate::decode::Decoder;
 use crate::encode::{Encoder, Scratch};
-use crate::merges::Merges;
+use crate::merges::{Merges, check_id};
 use crate::pretokenize::Pattern;
 use crate::unit::Unit;
 use crate::vocab::Vocab;
-use crate::{Result, TokenId};
+use crate::{Error, ErrorKind, Result, TokenId};
+use specials::{Finder, FinderCache};
+use std::collections::HashSet;
+use std::fmt;
 
-/// A token that stands for itself and is never made from text unless asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Special {
-    /// How it is written; never empty.
-    pub text: String,
-    /// Its id, outside the vocabulary of the merges.
-    pub id: TokenId,
+/// So many pieces are cut before they are encoded: memory does not grow with the text.
+const BLOCK_PIECES: usize = 4096;
+
+/// Buffers and the piece cache of one caller, for any number of calls. Never shared; bounded.
+#[derive(Default)]
+pub struct Workspace {
+    scratch: Scratch,
+    /// Ends of the pieces of the block in work.
+    ends: Vec<usize>,
 }
 
-/// What a call does where a special token's text stands in the input.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SpecialRule {
-    /// Which specials become their id, by index into [`Tokenizer::specials`].
-    pub allowed: Vec<usize>,
-    /// Which specials make the call fail.
-    pub refused: Vec<usize>,
+impl Workspace {
+    /// Empty buffers.
+    pub fn new() -> Self {
+        Self::default()
+    }
 }
 
 /// Pattern, unit, merges, specials, and everything derived from them. Immutable; share it.
-pub struct Tokenizer {}
+///
+/// Invariants, checked by [`Tokenizer::new`]: the merges name every base symbol of the unit; specials have texts and
+/// ids of their own, ids that no token has, and texts that are not empty.
+pub struct Tokenizer {
+    unit: Unit,
+    pattern: Pattern,
+    merges: Merges,
+    vocab: Vocab,
+    /// By id.
+    specials: Vec<Special>,
+    provenance: serde_json::Map<String, serde_json::Value>,
+    encoder: Encoder,
+    decoder: Decoder,
+    finders: FinderCache,
+}
 
 impl Tokenizer {
     /// Puts a tokenizer together and derives its tables. `provenance` is a JSON object (or empty) kept as it is.
+    ///
+    /// # Errors
+    /// A format error where the merges are unsound (see [`Merges`]), an argument error where a special is empty, given
+    /// twice, has an id of the vocabulary or one of [`MAX_IDS`](crate::symbol::MAX_IDS) or more.
     pub fn new(
-        _unit: Unit,
-        _pattern: Pattern,
-        _merges: Merges,
-        _specials: Vec<Special>,
-        _provenance: serde_json::Map<String, serde_json::Value>,
+        unit: Unit,
+        pattern: Pattern,
+        merges: Merges,
+        mut specials: Vec<Special>,
+        provenance: serde_json::Map<String, serde_json::Value>,
     ) -> Result<Self> {
-        todo!()
+        let (n_base, n_given) = (unit.n_base(), merges.base_ids().len());
+        if n_base != n_given {
+            return Err(Error::format(format!(
+                "unit {} has {n_base} base symbols, but {n_given} have ids",
+                unit.name()
+            )));
+        }
+        let vocab = Vocab::derive(&merges)?;
+        specials.sort_by_key(|s| s.id);
+        check_specials(&vocab, &specials)?;
+        let encoder = Encoder::new(&unit, &merges, &vocab)?;
+        let bytes: Vec<(u32, &[u8])> = specials.iter().map(|s| (s.id.0, s.text.as_bytes())).collect();
+        let decoder = Decoder::new(&unit, &vocab, &bytes)?;
+        let finders = FinderCache::default();
+        Ok(Self { unit, pattern, merges, vocab, specials, provenance, encoder, decoder, finders })
     }
 
     /// The base alphabet.
     pub fn unit(&self) -> &Unit {
-        todo!()
+        &self.unit
     }
+
     /// How text is cut.
     pub fn pattern(&self) -> &Pattern {
-        todo!()
+        &self.pattern
     }
+
     /// The merges.
     pub fn merges(&self) -> &Merges {
-        todo!()
+        &self.merges
     }
+
     /// Spellings by id, without the specials.
     pub fn vocab(&self) -> &Vocab {
-        todo!()
+        &self.vocab
     }
+
     /// Specials, by id.
     pub fn specials(&self) -> &[Special] {
-        todo!()
+        &self.specials
     }
+
     /// Where it came from.
     pub fn provenance(&self) -> &serde_json::Map<String, serde_json::Value> {
-        todo!()
+        &self.provenance
     }
+
     /// One more than the highest id, specials counted.
     pub fn n_ids(&self) -> usize {
-        todo!()
+        self.decoder.n_ids()
     }
+
     /// Tokens with a spelling, and specials.
     pub fn n_tokens(&self) -> usize {
-        todo!()
-    }
-    /// The bytes of one id (bytewise units and specials).
-    pub fn token_bytes(&self, _id: u32) -> Result<Vec<u8>> {
-        todo!()
-    }
-    /// The id whose bytes are `bytes`, or of the special written so.
-    pub fn token_id(&self, _bytes: &[u8]) -> Option<u32> {
-        todo!()
-    }
-    /// The encoder's tables.
-    pub fn encoder(&self) -> &Encoder {
-        todo!()
-    }
-    /// The decoder's table.
-    pub fn decoder(&self) -> &Decoder {
-        todo!()
+        self.vocab.n_tokens() + self.specials.len()
     }
 
-    /// Appends the ids of one document.
+    /// The bytes of one id (bytewise units and specials).
     ///
     /// # Errors
-    /// A refused special in the text (kind `Text`), or a user's regex that hits its limit.
+    /// A token error naming the id and the bound.
+    pub fn token_bytes(&self, id: u32) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.decoder.decode_into(&[id], &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The id whose bytes are `bytes`, or of the special written so.
+    pub fn token_id(&self, bytes: &[u8]) -> Option<u32> {
+        let mut symbols = Vec::with_capacity(bytes.len());
+        self.unit.symbols_into(bytes, &mut symbols);
+        let special = || self.specials.iter().find(|s| s.text.as_bytes() == bytes).map(|s| s.id);
+        self.vocab.id_of(&symbols).or_else(special).map(|id| id.0)
+    }
+
+    /// The encoder's tables.
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    /// The decoder's table.
+    pub fn decoder(&self) -> &Decoder {
+        &self.decoder
+    }
+
+    /// Appends the ids of one document. Nothing is appended on an error.
+    ///
+    /// Where specials stand in the text and `rule` names them, the text before and after is cut into pieces on its own,
+    /// as tiktoken and Hugging Face do. Of several specials that begin at one place the longest counts.
+    ///
+    /// # Errors
+    /// A refused special in the text (kind `Text`), a rule that names no special, or a user's regex that hits its limit.
     pub fn encode_into(
         &self,
-        _text: &[u8],
-        _rule: &SpecialRule,
-        _scratch: &mut Scratch,
-        _out: &mut Vec<u32>,
+        text: &[u8],
+        rule: &SpecialRule,
+        workspace: &mut Workspace,
+        out: &mut Vec<u32>,
     ) -> Result<()> {
-        todo!()
+        let finder = self.finders.get(&self.specials, rule)?;
+        self.encode_slice(Slice::whole(text), finder.as_deref(), workspace, out)
     }
 
-    /// Encodes documents on `scratches.len()` threads (at least one). Document `i` has
-    /// `ids[offsets[i]..offsets[i + 1]]`. Large documents are cut at safe places, so one document uses all threads too.
-    pub fn encode_batch(
+    /// How many ids [`encode_into`](Self::encode_into) would give. Memory does not grow with the text.
+    ///
+    /// # Errors
+    /// As [`encode_into`](Self::encode_into).
+    pub fn count(&self, text: &[u8], rule: &SpecialRule, workspace: &mut Workspace) -> Result<u64> {
+        let finder = self.finders.get(&self.specials, rule)?;
+        self.count_slice(Slice::whole(text), finder.as_deref(), workspace)
+    }
+
+    fn encode_slice(
         &self,
-        _documents: &[&[u8]],
-        _rule: &SpecialRule,
-        _scratches: &mut [Scratch],
-    ) -> Result<(Vec<u32>, Vec<u64>)> {
-        todo!()
+        slice: Slice<'_>,
+        finder: Option<&Finder>,
+        workspace: &mut Workspace,
+        out: &mut Vec<u32>,
+    ) -> Result<()> {
+        let before = out.len();
+        self.walk(slice, finder, workspace, out, &mut |_| ()).inspect_err(|_| out.truncate(before))
     }
 
-    /// Appends the bytes of `ids`.
-    pub fn decode_into(&self, _ids: &[u32], _out: &mut Vec<u8>) -> Result<()> {
-        todo!()
+    fn count_slice(&self, slice: Slice<'_>, finder: Option<&Finder>, workspace: &mut Workspace) -> Result<u64> {
+        let (mut n, mut ids) = (0, Vec::new());
+        self.walk(slice, finder, workspace, &mut ids, &mut |ids| {
+            n += ids.len() as u64;
+            ids.clear();
+        })?;
+        Ok(n)
+    }
+
+    /// Appends the ids of `slice`, calling `after_block` whenever a block of pieces or a special is done.
+    fn walk(
+        &self,
+        slice: Slice<'_>,
+        finder: Option<&Finder>,
+        workspace: &mut Workspace,
+        out: &mut Vec<u32>,
+        after_block: &mut dyn FnMut(&mut Vec<u32>),
+    ) -> Result<()> {
+        let mut start = 0;
+        while let Some(found) = finder.and_then(|f| f.find(slice.text, start)) {
+            if found.is_refused {
+                return Err(self.refused(found.special, slice.offset + found.start));
+            }
+            self.walk_plain(&slice.text[start..found.start], workspace, out, after_block)?;
+            out.push(self.specials[found.special].id.0);
+            after_block(out);
+            start = found.end;
+        }
+        self.walk_plain(&slice.text[start..], workspace, out, after_block)
+    }
+
+    /// As [`walk`](Self::walk), where no special stands in the way.
+    fn walk_plain(
+        &self,
+        text: &[u8],
+        workspace: &mut Workspace,
+        out: &mut Vec<u32>,
+        after_block: &mut dyn FnMut(&mut Vec<u32>),
+    ) -> Result<()> {
+        let mut start = 0;
+        while start < text.len() {
+            workspace.ends.clear();
+            let end = self.pattern.scan(text, start, BLOCK_PIECES, &mut workspace.ends)?;
+            if end <= start {
+                return Err(Error::unsupported(format!("the pattern gives no piece at byte {start}")));
+            }
+            self.encoder.encode_pieces(text, start, &workspace.ends, &mut workspace.scratch, out);
+            after_block(out);
+            start = end;
+        }
+        Ok(())
+    }
+
+    fn refused(&self, special: usize, at: usize) -> Error {
+        let message = format!("special token {:?} stands in the text at byte {at}", self.specials[special].text);
+        Error::new(ErrorKind::Text, message).hint("allow it to make it one id, or have it encoded as plain text")
+    }
+
+    /// Appends the bytes of `ids`. Nothing is appended on an error.
+    ///
+    /// # Errors
+    /// A token error naming the first id that the vocabulary does not hold, its position and the range.
+    pub fn decode_into(&self, ids: &[u32], out: &mut Vec<u8>) -> Result<()> {
+        self.decoder.decode_into(ids, out)
     }
 }
+
+impl fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokenizer")
+            .field("unit", &self.unit)
+            .field("pattern", &self.pattern)
+            .field("n_ids", &self.n_ids())
+            .field("specials", &self.specials)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Part of a document, and where in it the part begins.
+#[derive(Clone, Copy)]
+struct Slice<'a> {
+    text: &'a [u8],
+    offset: usize,
+}
+
+impl<'a> Slice<'a> {
+    fn whole(text: &'a [u8]) -> Self {
+        Self { text, offset: 0 }
+    }
+}
+
+fn check_specials(vocab: &Vocab, specials: &[Special]) -> Result<()> {
+    let (mut texts, mut ids) = (HashSet::new(), HashSet::new());
+    for Special { text, id } in specials {
+        if text.is_empty() {
+            return Err(Error::argument(format!("the special token with id {} has an empty text", id.0)));
+        }
+        check_id(u64::from(id.0)).map_err(|e| e.within(format_args!("special token {text:?}")))?;
+        if !texts.insert(text) {
+            return Err(Error::argument(format!("special token {text:?} is given twice")));
+        }
+        if !ids.insert(id) {
+            return Err(Error::argument(format!("special token {text:?} has id {}, as another special has", id.0)));
+        }
+        if vocab.spelling(TokenId(id.0)).is_some() {
+            return Err(Error::argument(format!(
+                "special token {text:?} has id {}, which a token of the vocabulary has",
+                id.0
+            ))
+            .hint(format!("ids from {} on are free", vocab.n_ids())));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,17 @@
 //! Tokenizers as files: native, tiktoken, Hugging Face. Bytes in, bytes out; the caller opens files.
+//!
+//! Every format says what it cannot hold: an exchange format is written only where it is proven that its reader gives
+//! the same ids, and read only where bpe-lab does. The proofs rest on one lemma, in `alone`; docs/formats.md has the
+//! layouts and the proofs in full.
 
+mod alone;
 pub mod huggingface;
 pub mod native;
+mod regex_text;
 pub mod tiktoken;
+
+use crate::tokenizer::Tokenizer;
+use crate::{Error, Result};
 
 /// The file formats that can be told apart by looking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +25,51 @@ pub enum Format {
 }
 
 /// Looks at the first bytes of a file.
-pub fn detect(_bytes: &[u8]) -> Option<Format> {
-    todo!()
+///
+/// ```
+/// use bpe_lab_core::formats::{Format, detect};
+/// assert_eq!(detect(b"bpe-lab tokenizer 1\n{"), Some(Format::Native));
+/// assert_eq!(detect(b"IQ== 0\nIg== 1\n"), Some(Format::Tiktoken));
+/// assert_eq!(detect(b"{\n  \"version\": \"1.0\","), Some(Format::HuggingFace));
+/// assert_eq!(detect(b"PK\x03\x04"), None);
+/// ```
+pub fn detect(bytes: &[u8]) -> Option<Format> {
+    let trimmed = bytes.trim_ascii_start();
+    if bytes.starts_with(native::MAGIC) {
+        Some(Format::Native)
+    } else if trimmed.starts_with(b"{") {
+        Some(Format::HuggingFace)
+    } else if tiktoken::is_rank_line(trimmed.split(|&b| b == b'\n').next().unwrap_or_default()) {
+        Some(Format::Tiktoken)
+    } else {
+        None
+    }
+}
+
+/// Fails unless the base alphabet is the 256 bytes, which is all that the exchange formats know.
+fn check_bytes_only(tokenizer: &Tokenizer, format: &str) -> Result<()> {
+    let unit = tokenizer.unit();
+    if unit.is_bytewise() && unit.n_base() == 256 {
+        return Ok(());
+    }
+    Err(Error::unsupported(format!("unit {} has base symbols other than bytes; {format} has none", unit.name())))
+}
+
+/// A token's bytes for messages: as text where they are, the rest escaped; long ones cut.
+fn shown(bytes: &[u8]) -> String {
+    const LONGEST: usize = 60;
+    let head = &bytes[..bytes.len().min(LONGEST)];
+    let text = match std::str::from_utf8(head) {
+        Ok(text) => text.escape_debug().to_string(),
+        Err(_) => head.escape_ascii().to_string(),
+    };
+    format!("\"{text}\"{}", if head.len() < bytes.len() { "…" } else { "" })
+}
+
+/// A hint with the first few of many names.
+fn listed(names: &[String]) -> String {
+    const MOST: usize = 8;
+    let more = names.len().saturating_sub(MOST);
+    let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{tail}", names[..names.len().min(MOST)].join(", "))
 }

@@ -1,0 +1,190 @@
+use super::samples::{any_text, learned, pick_pairs, random_pairs, tokenizer};
+use super::*;
+use crate::merges::ByteOrder;
+use proptest::prelude::*;
+use serde_json::Map;
+
+fn encode(tokenizer: &Tokenizer, text: &[u8], rule: &SpecialRule) -> Result<Vec<u32>> {
+    let mut ids = Vec::new();
+    tokenizer.encode_into(text, rule, &mut Workspace::new(), &mut ids)?;
+    Ok(ids)
+}
+
+fn workspaces(n: usize) -> Vec<Workspace> {
+    (0..n).map(|_| Workspace::new()).collect()
+}
+
+fn rule(allowed: &[usize], refused: &[usize]) -> SpecialRule {
+    SpecialRule { allowed: allowed.to_vec(), refused: refused.to_vec() }
+}
+
+fn text_of(tokenizer: &Tokenizer, ids: &[u32]) -> Vec<String> {
+    ids.iter().map(|&id| String::from_utf8_lossy(&tokenizer.token_bytes(id).unwrap()).into_owned()).collect()
+}
+
+#[test]
+fn specials_by_rule() {
+    let tokenizer = tokenizer(learned(ByteOrder::Gpt2), "gpt2");
+    assert_eq!(tokenizer.specials()[0].text, "<|end", "specials stand in the order of their ids");
+    let text = b" lower<|endless|> lower<|end|>";
+    let rows: &[(SpecialRule, &[&str])] = &[
+        (
+            rule(&[], &[]),
+            &[
+                " lower", "<", "|", "e", "n", "d", "l", "e", "s", "s", "|", ">", " lower", "<", "|", "e", "n", "d",
+                "|", ">",
+            ],
+        ),
+        (rule(&[0, 1], &[]), &[" lower", "<|endless|>", " lower", "<|end", "|", ">"]),
+        (rule(&[0], &[]), &[" lower", "<|end", "l", "e", "s", "s", "|", ">", " lower", "<|end", "|", ">"]),
+    ];
+    for (rule, want) in rows {
+        let ids = encode(&tokenizer, text, rule).unwrap();
+        let parts = text_of(&tokenizer, &ids);
+        // Merges inside the plain parts are the encoder's business.
+        let whole: Vec<&str> = parts.iter().map(String::as_str).filter(|t| t.len() > 4 || t.starts_with('<')).collect();
+        let want: Vec<&str> = want.iter().copied().filter(|t| t.len() > 4 || t.starts_with('<')).collect();
+        assert_eq!(whole, want);
+        assert_eq!(parts.concat().as_bytes(), text);
+    }
+    let e = encode(&tokenizer, text, &rule(&[0], &[1])).unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::Text);
+    assert_eq!(e.to_string(), "special token \"<|endless|>\" stands in the text at byte 6");
+    // The longer one is found first, so the refused shorter one is not there at all.
+    encode(&tokenizer, b"<|endless|>", &rule(&[1], &[0])).unwrap();
+}
+
+#[test]
+fn wrong_rules_are_refused() {
+    let tokenizer = tokenizer(learned(ByteOrder::Gpt2), "gpt2");
+    for (rule, want) in [
+        (rule(&[2], &[]), "there is no special 2: the tokenizer has 2"),
+        (rule(&[0], &[0]), "special token \"<|end\" is named twice in the rule"),
+    ] {
+        assert_eq!(encode(&tokenizer, b"x", &rule).unwrap_err().to_string(), want);
+    }
+    let e = tokenizer.encode_batch(&[b"x"], &SpecialRule::default(), &mut []).unwrap_err();
+    assert_eq!(e.to_string(), "encoding needs at least one workspace, got none");
+}
+
+#[test]
+fn specials_are_checked() {
+    let special = |text: &str, id| Special { text: text.to_owned(), id: TokenId(id) };
+    for (specials, want) in [
+        (vec![special("", 900)], "the special token with id 900 has an empty text"),
+        (vec![special("<a>", 900), special("<a>", 901)], "special token \"<a>\" is given twice"),
+        (vec![special("<a>", 900), special("<b>", 900)], "special token \"<b>\" has id 900, as another special has"),
+        (vec![special("<a>", 17)], "special token \"<a>\" has id 17, which a token of the vocabulary has"),
+        (
+            vec![special("<a>", 1 << 21)],
+            "special token \"<a>\": token id 2097152 is too large: ids must stay below 2097152",
+        ),
+    ] {
+        let (pattern, merges) = (Pattern::from_name("gpt2").unwrap(), learned(ByteOrder::Raw));
+        let e = Tokenizer::new(Unit::Byte, pattern, merges, specials, Map::new()).unwrap_err();
+        assert_eq!(e.to_string(), want);
+    }
+    let merges = Merges::new(vec![TokenId(0)], crate::merges::Rule::Pairs(vec![])).unwrap();
+    let e = Tokenizer::new(Unit::Byte, Pattern::from_name("none").unwrap(), merges, vec![], Map::new()).unwrap_err();
+    assert_eq!(e.to_string(), "unit byte has 256 base symbols, but 1 have ids");
+}
+
+#[test]
+fn looking_up_tokens() {
+    let tokenizer = tokenizer(learned(ByteOrder::Gpt2), "gpt2");
+    let n = tokenizer.n_ids() as u32;
+    assert_eq!(tokenizer.n_tokens(), n as usize - 1, "one hole between the specials");
+    for (id, bytes) in [(0, b"!".as_slice()), (n - 1, b"<|endless|>"), (n - 3, b"<|end")] {
+        assert_eq!(tokenizer.token_bytes(id).unwrap(), bytes);
+        assert_eq!(tokenizer.token_id(bytes), Some(id));
+    }
+    assert_eq!(tokenizer.token_id(b"no such token"), None);
+    assert_eq!(tokenizer.token_id(b""), None);
+    assert_eq!(tokenizer.token_bytes(n - 2).unwrap_err().kind(), ErrorKind::Token);
+    assert_eq!(tokenizer.token_bytes(n).unwrap_err().kind(), ErrorKind::Token);
+}
+
+#[test]
+fn one_large_document_is_spread_and_stays_the_same() {
+    let tokenizer = tokenizer(learned(ByteOrder::Gpt2), "gpt2");
+    let plain = " lower newer 사과 lowest wider".repeat(6000);
+    let mut rare = plain.clone();
+    (1..4).for_each(|i| rare.insert_str(40_000 * i / 35 * 35, "<|endless|>"));
+    let dense = "lower<|endless|> 사과<|end".repeat(9000);
+    for (i, text) in [&plain, &rare, &dense].into_iter().enumerate() {
+        for rule in [rule(&[], &[]), rule(&[0, 1], &[])] {
+            let documents = [&text.as_bytes()[..text.len() / 3 / 35 * 35], b"", text.as_bytes()];
+            let want = tokenizer.encode_batch(&documents, &rule, &mut workspaces(1)).unwrap();
+            for n in [2, 5] {
+                let got = tokenizer.encode_batch(&documents, &rule, &mut workspaces(n)).unwrap();
+                assert!(got == want, "text {i}, {n} threads");
+                let counts = tokenizer.count_batch(&documents, &rule, &mut workspaces(n)).unwrap();
+                assert!(counts.iter().copied().eq(want.1.windows(2).map(|w| w[1] - w[0])));
+            }
+        }
+    }
+}
+
+#[test]
+fn large_documents_are_cut() {
+    let pattern = Pattern::from_name("gpt2").unwrap();
+    let text = " lower newer".repeat(50_000);
+    let whole = batch::cuts(text.as_bytes(), &pattern, None, 1 << 16);
+    assert!(whole.len() >= 8, "{whole:?}");
+    assert!(batch::cuts(text.as_bytes(), &Pattern::from_name("none").unwrap(), None, 1 << 16).is_empty());
+    let one_word = "x".repeat(500_000) + &text;
+    let after = batch::cuts(one_word.as_bytes(), &pattern, None, 1 << 16);
+    assert!(after.len() >= 8 && after[0] >= 500_000, "{after:?}");
+}
+
+#[test]
+fn the_first_document_that_fails_is_named() {
+    let tokenizer = tokenizer(learned(ByteOrder::Gpt2), "gpt2");
+    let good = " lower".repeat(3000);
+    let bad = format!("{good}<|endless|>");
+    let long_bad = good.repeat(10) + &bad;
+    let documents: Vec<&[u8]> = (0..40)
+        .map(|i| if i % 13 == 7 { if i == 7 { long_bad.as_bytes() } else { bad.as_bytes() } } else { good.as_bytes() })
+        .collect();
+    for n in [1, 2, 5] {
+        let e = tokenizer.encode_batch(&documents, &rule(&[], &[1]), &mut workspaces(n)).unwrap_err();
+        assert_eq!(e.to_string(), "document 7: special token \"<|endless|>\" stands in the text at byte 198000");
+        assert_eq!(e.kind(), ErrorKind::Text);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn decoding_gives_the_text_back(picks in random_pairs(), text in any_text(), pattern in 0usize..3, allowed: bool) {
+        let tokenizer = tokenizer(pick_pairs(ByteOrder::Gpt2, &picks, 1), ["gpt2", "o200k", "none"][pattern]);
+        let rule = if allowed { rule(&[1, 0], &[]) } else { rule(&[], &[]) };
+        let ids = encode(&tokenizer, &text, &rule).unwrap();
+        let (mut back, mut ends) = (Vec::new(), Vec::new());
+        tokenizer.decode_into(&ids, &mut back).unwrap();
+        tokenizer.decoder().ends_into(&ids, &mut ends).unwrap();
+        prop_assert_eq!(&back, &text);
+        prop_assert_eq!(ends.last().copied().unwrap_or(0), text.len() as u64);
+        prop_assert_eq!(tokenizer.count(&text, &rule, &mut Workspace::new()).unwrap(), ids.len() as u64);
+    }
+
+    /// A document is its parts between specials, encoded each on its own; the longest special at a place counts.
+    #[test]
+    fn specials_cut_the_text(text in any_text()) {
+        let tokenizer = tokenizer(learned(ByteOrder::Raw), "gpt2");
+        let mut want = Vec::new();
+        let mut plain_start = 0;
+        let mut at = 0;
+        while at < text.len() {
+            let here = (0..2).rev().find(|&i| text[at..].starts_with(tokenizer.specials()[i].text.as_bytes()));
+            let Some(special) = here else { at += 1; continue };
+            want.extend(encode(&tokenizer, &text[plain_start..at], &rule(&[], &[])).unwrap());
+            want.push(tokenizer.specials()[special].id.0);
+            at += tokenizer.specials()[special].text.len();
+            plain_start = at;
+        }
+        want.extend(encode(&tokenizer, &text[plain_start..], &rule(&[], &[])).unwrap());
+        prop_assert_eq!(encode(&tokenizer, &text, &rule(&[0, 1], &[])).unwrap(), want);
+    }
+}
