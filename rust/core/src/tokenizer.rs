@@ -260,6 +260,26 @@ impl Tokenizer {
     pub fn decode_into(&self, ids: &[u32], out: &mut Vec<u8>) -> Result<()> {
         self.decoder.decode_into(ids, out)
     }
+
+    /// The bytes of each document of a batch; the inverse of [`encode_batch`](Self::encode_batch).
+    ///
+    /// # Errors
+    /// An argument error unless `offsets` begins with 0, never falls, and ends at the number of ids; a token error as
+    /// [`decode_into`](Self::decode_into).
+    pub fn decode_batch(&self, ids: &[u32], offsets: &[u64]) -> Result<Vec<Vec<u8>>> {
+        let tiles = offsets.first() == Some(&0) && offsets.is_sorted() && offsets.last() == Some(&(ids.len() as u64));
+        if !tiles {
+            let message = format!("offsets must begin with 0, never fall, and end at the number of ids, {}", ids.len());
+            return Err(Error::argument(message).hint("pass ids and offsets as encode_batch gave them"));
+        }
+        let documents = offsets.windows(2).map(|w| &ids[w[0] as usize..w[1] as usize]);
+        documents
+            .map(|ids| {
+                let mut out = Vec::new();
+                self.decode_into(ids, &mut out).map(|()| out)
+            })
+            .collect()
+    }
 }
 
 impl fmt::Debug for Tokenizer {

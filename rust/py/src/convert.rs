@@ -2,9 +2,8 @@
 
 use crate::errors::exception;
 use numpy::{PyReadonlyArray1, PyUntypedArrayMethods};
-use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyString};
 use std::borrow::Cow;
 
 /// The bytes of a `str`, `bytes` or any buffer. `str` and `bytes` are borrowed, other buffers copied.
@@ -27,8 +26,11 @@ pub(crate) fn text_bytes<'a>(text: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8
     if let Ok(b) = text.cast::<PyBytes>() {
         return Ok(Cow::Borrowed(b.as_bytes()));
     }
-    if let Ok(buffer) = PyBuffer::<u8>::get(text) {
-        return buffer.to_vec(text.py()).map(Cow::Owned);
+    if let Ok(b) = text.cast::<PyByteArray>() {
+        return Ok(Cow::Owned(b.to_vec()));
+    }
+    if let Ok(view) = PyMemoryView::from(text) {
+        return view.call_method0("tobytes")?.extract::<Vec<u8>>().map(Cow::Owned);
     }
     let name = text.get_type().name()?;
     Err(exception(text.py(), "ArgumentError", &format!("text must be str or bytes, got {name}"), None))

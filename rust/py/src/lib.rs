@@ -6,7 +6,7 @@ mod errors;
 mod tokenizer;
 mod training;
 
-use bpe_lab_core::{formats, pretokenize, unit::Unit};
+use bpe_lab_core::{formats, pretokenize, train::TieBreak, unit::Unit};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -25,10 +25,10 @@ fn detect_format(data: &[u8]) -> Option<&'static str> {
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = m.py();
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    m.add("UNICODE_VERSION", pretokenize::unicode_version())?;
+    m.add("UNICODE_VERSION", pretokenize::UNICODE_VERSION)?;
     m.add("PATTERN_NAMES", PyTuple::new(py, pretokenize::Pattern::NAMES)?)?;
     m.add("UNIT_NAMES", PyTuple::new(py, Unit::NAMES)?)?;
-    m.add("TIE_NAMES", PyTuple::new(py, training::TIE_NAMES)?)?;
+    m.add("TIE_NAMES", PyTuple::new(py, TieBreak::NAMES)?)?;
     m.add_class::<corpus::PyPattern>()?;
     m.add_class::<corpus::PyPieceCounts>()?;
     m.add_class::<corpus::PyCounter>()?;

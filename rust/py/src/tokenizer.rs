@@ -6,7 +6,7 @@ use crate::errors::{OrRaise, exception, raise};
 use bpe_lab_core::decode::StreamDecoder;
 use bpe_lab_core::formats::{huggingface, native, tiktoken};
 use bpe_lab_core::merges::Rule;
-use bpe_lab_core::tokenizer::{Special, SpecialRule, Tokenizer, Workspace, char_spans};
+use bpe_lab_core::tokenizer::{Special, SpecialRule, Tokenizer, Workspace, char_spans_into};
 use bpe_lab_core::{ErrorKind, TokenId};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
@@ -227,7 +227,7 @@ impl PyTokenizer {
         text: &Bound<'_, PyAny>,
         allowed: Vec<String>,
         refused: Vec<String>,
-    ) -> PyResult<usize> {
+    ) -> PyResult<u64> {
         let text = text_bytes(text)?;
         let rule = self.rule(&allowed, &refused);
         let work = || self.with_workspaces(1, |t, ws| t.count(&text, &rule, &mut ws[0]));
@@ -263,7 +263,9 @@ impl PyTokenizer {
         let ids = self::ids(ids)?;
         let mut ends = Vec::new();
         self.inner.decoder().ends_into(&ids, &mut ends).or_raise(py)?;
-        Ok(char_spans(text, &ends))
+        let mut spans = Vec::with_capacity(ends.len());
+        char_spans_into(text, &ends, &mut spans).or_raise(py)?;
+        Ok(spans)
     }
 
     fn token_bytes<'py>(&self, py: Python<'py>, id: u32) -> PyResult<Bound<'py, PyBytes>> {

@@ -5,14 +5,12 @@ use crate::errors::{OrRaise, exception, raise};
 use crate::tokenizer::PyTokenizer;
 use bpe_lab_core::merges::{Merges, Rule};
 use bpe_lab_core::tokenizer::{Special, Tokenizer};
-use bpe_lab_core::train::{self, Learned, Progress, Stop, TieBreak, TrainOptions};
+use bpe_lab_core::train::{Learned, Progress, Stop, TieBreak, TrainOptions, train as learn};
 use bpe_lab_core::unit::Unit;
 use bpe_lab_core::{ErrorKind, TokenId};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::time::{Duration, Instant};
-
-pub(crate) const TIE_NAMES: [&str; 2] = ["hf", "rustbpe"];
 
 /// How often Python hears of the training, and Ctrl-C is looked for.
 const PULSE: Duration = Duration::from_millis(50);
@@ -118,7 +116,7 @@ pub(crate) fn train(
     let mut stopped = None;
     let result = py.detach(|| {
         let mut last = Instant::now();
-        train::train(counts, &options, &mut |progress| {
+        learn(counts, &options, &mut |progress| {
             if last.elapsed() < PULSE {
                 return true;
             }

@@ -16,7 +16,7 @@
 
 use super::shown;
 use crate::merges::{ByteOrder, Merge, Merges, RankedToken, Rule, check_id};
-use crate::pretokenize::Pattern;
+use crate::pretokenize::{Pattern, UNICODE_VERSION};
 use crate::tokenizer::{Special, Tokenizer};
 use crate::unit::Unit;
 use crate::vocab::SpellingIndex;
@@ -34,7 +34,18 @@ const SUM: &[u8] = b"sha256 ";
 
 /// The file's bytes. Equal tokenizers give equal bytes.
 pub fn write(tokenizer: &Tokenizer) -> Vec<u8> {
-    let mut text = format!("bpe-lab tokenizer {VERSION}\n{:#}\n", Value::Object(header(tokenizer)));
+    write_with(tokenizer, tokenizer.provenance().clone())
+}
+
+/// Everything that decides ids: the file's bytes without the provenance. Tokenizers that differ only in where they come
+/// from give equal bytes.
+pub fn identity(tokenizer: &Tokenizer) -> Vec<u8> {
+    write_with(tokenizer, Map::new())
+}
+
+fn write_with(tokenizer: &Tokenizer, provenance: Map<String, Value>) -> Vec<u8> {
+    let header = Value::Object(header(tokenizer, provenance));
+    let mut text = format!("bpe-lab tokenizer {VERSION}\n{header:#}\n");
     let vocab = tokenizer.vocab();
     let spelled = |text: &mut String, id| {
         text.push('\t');
@@ -70,7 +81,7 @@ fn push_id(text: &mut String, id: TokenId) {
     let _ = write!(text, "{}", id.0); // writing to a String cannot fail
 }
 
-fn header(tokenizer: &Tokenizer) -> Map<String, Value> {
+fn header(tokenizer: &Tokenizer, provenance: Map<String, Value>) -> Map<String, Value> {
     let merges = tokenizer.merges();
     let pattern = match (tokenizer.pattern().name(), tokenizer.pattern().tiktoken_regex()) {
         (Some(name), _) => json!({ "name": name }),
@@ -86,10 +97,10 @@ fn header(tokenizer: &Tokenizer) -> Map<String, Value> {
         ("pattern", pattern),
         ("rule", json!(rule)),
         ("byte_order", byte_order(merges.base_ids())),
-        ("unicode", json!(unicode_version())),
+        ("unicode", json!(UNICODE_VERSION)),
         ("specials", json!(specials)),
         ("counts", json!({ "merges": n_merges, "tokens": n_tokens })),
-        ("provenance", Value::Object(tokenizer.provenance().clone())),
+        ("provenance", Value::Object(provenance)),
     ];
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
@@ -100,12 +111,6 @@ fn byte_order(base_ids: &[TokenId]) -> Value {
         Some(order) => json!(order.name()),
         None => json!(base_ids.iter().map(|id| id.0).collect::<Vec<_>>()),
     }
-}
-
-/// The Unicode version of the character classes in patterns.
-fn unicode_version() -> String {
-    let (major, minor, update) = char::UNICODE_VERSION;
-    format!("{major}.{minor}.{update}")
 }
 
 fn hex(bytes: &[u8]) -> String {

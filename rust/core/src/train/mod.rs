@@ -29,6 +29,22 @@ pub enum TieBreak {
 }
 
 impl TieBreak {
+    /// Every rule's name, in the order they are listed to users.
+    pub const NAMES: &'static [&'static str] = &["hf", "rustbpe"];
+
+    /// The rule called `name`.
+    ///
+    /// # Errors
+    /// An argument error that lists the names.
+    pub fn from_name(name: &str) -> Result<Self> {
+        match name {
+            "hf" => Ok(Self::Hf),
+            "rustbpe" => Ok(Self::RustBpe),
+            _ => Err(Error::argument(format!("unknown tie rule {name:?}"))
+                .hint(format!("one of: {}", Self::NAMES.join(", ")))),
+        }
+    }
+
     /// The byte order that goes with the rule.
     pub fn byte_order(self) -> ByteOrder {
         match self {
@@ -119,6 +135,14 @@ pub struct Learned {
     pub n_tokens_before: u64,
     /// Why it ended.
     pub stop: Stop,
+}
+
+impl Learned {
+    /// Ids reached: one more than the highest.
+    pub fn n_ids(&self) -> usize {
+        let results = self.steps.iter().map(|s| s.merge.result.0 as usize + 1);
+        results.max().unwrap_or(0).max(self.base_ids.len())
+    }
 }
 
 /// Progress, told every few milliseconds.
