@@ -210,8 +210,10 @@ pub(super) trait Lanes {
 }
 
 /// 64 bytes one by one: what machines without vector code run, and the oracle of that code.
+#[cfg(any(test, not(target_arch = "x86_64")))]
 pub(super) struct Portable([u8; BLOCK]);
 
+#[cfg(any(test, not(target_arch = "x86_64")))]
 impl Portable {
     #[inline(always)]
     fn mask(&self, test: impl Fn(u8) -> bool) -> u64 {
@@ -219,6 +221,7 @@ impl Portable {
     }
 }
 
+#[cfg(any(test, not(target_arch = "x86_64")))]
 impl Lanes for Portable {
     #[inline(always)]
     fn load(block: &[u8; BLOCK]) -> Self {

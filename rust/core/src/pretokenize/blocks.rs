@@ -6,7 +6,7 @@
 //!
 //! The idea of deciding pieces by shifted class masks is that of simdjson (Langdale and Lemire, arXiv 1902.08318).
 
-use super::bits::{BLOCK, Bits, Lanes};
+use super::bits::{Bits, Lanes};
 use super::contraction::{any_case_contraction, lower_contraction};
 
 /// Bytes that are scanned piece by piece after a block that decided nothing, so that text of long pieces or rare
@@ -49,16 +49,16 @@ pub(super) fn scan<L: Lanes, P: BlockPattern>(text: &[u8], start: usize, limit: 
 /// Appends `base` + i for the lowest `left` set bits i; returns how many more were allowed.
 #[inline(always)]
 fn push_bits(mut bits: u64, base: usize, left: usize, ends: &mut Vec<usize>) -> usize {
-    let n = (bits.count_ones() as usize).min(left);
-    let mut buffer = [0; BLOCK];
-    // Eight at a time whether there are so many or not: one branch for most blocks.
-    for eight in buffer.chunks_exact_mut(8).take(n.div_ceil(8)) {
-        for end in eight {
-            *end = base + bits.trailing_zeros() as usize;
+    let (n, before) = ((bits.count_ones() as usize).min(left), ends.len());
+    // Eight at a time whether there are so many or not: one branch for most blocks, and a copy of fixed size.
+    for _ in 0..n.div_ceil(8) {
+        ends.extend_from_slice(&std::array::from_fn::<_, 8, _>(|_| {
+            let end = base + bits.trailing_zeros() as usize;
             bits &= bits.wrapping_sub(1);
-        }
+            end
+        }));
     }
-    ends.extend_from_slice(&buffer[..n]);
+    ends.truncate(before + n);
     left - n
 }
 
@@ -101,19 +101,17 @@ impl BlockPattern for Gpt2 {
         let candidates = bits.apostrophe & !((bits.other | bits.space) << 1);
         let contractions = take_leading_contractions(&mut bits, candidates, |at| lower_contraction(text, pos + at));
         let white = bits.space | bits.blank | bits.line_break;
-        let last_white = white & !(white >> 1);
         // A run begins where its class does, unless a space before it does.
         let begins = |run: u64| run & !(run << 1);
         let dark = (begins(bits.caseless) | begins(bits.number) | begins(bits.other)) & !(bits.space << 1);
-        Some(dark | contractions | begins(white) | last_white & !edge(bits.len, white))
+        Some(dark | contractions | begins(white) | run_ends(white, bits.len))
     }
 }
 
-/// The last byte of the masks, if it is white space and not the first of its run: what follows decides on it.
+/// The last bits of the runs of `mask`, as far as `len` bits tell: whether the last of them ends a run is not known.
 #[inline(always)]
-fn edge(len: u32, white: u64) -> u64 {
-    let last = 1u64.checked_shl(len.wrapping_sub(1)).unwrap_or(0);
-    last & white & white << 1
+fn run_ends(mask: u64, len: u32) -> u64 {
+    mask & !(mask >> 1) & !1u64.checked_shl(len.wrapping_sub(1)).unwrap_or(0)
 }
 
 /// Takes the contractions at `candidates` out of `other` and of the letters, so that what follows begins anew; returns
@@ -156,7 +154,7 @@ impl<const LLAMA3: bool> BlockPattern for Cl100k<LLAMA3> {
         let others = Others::of(bits.other, &bits);
         let white = White::of(&bits, trailing);
         let words = bits.caseless & !((bits.caseless | white.leads | others.single_leads) << 1);
-        Some((words | contractions | numbers(bits.number) | others.starts | white.starts) & white.decided)
+        Some(words | contractions | numbers(bits.number) | others.starts | white.starts)
     }
 }
 
@@ -178,9 +176,7 @@ impl BlockPattern for O200k {
         let white = White::of(&bits, trailing);
         let letters = bits.upper | bits.lower | bits.caseless;
         let words = letters & !((letters | white.leads | others.single_leads) << 1);
-        let inner = Capitals::of(&bits, letters);
-        let starts = words | inner.starts | numbers(bits.number) | others.starts | white.starts;
-        Some(starts & white.decided & inner.decided)
+        Some(words | inner_words(&bits, letters) | numbers(bits.number) | others.starts | white.starts)
     }
 }
 
@@ -198,29 +194,19 @@ fn take_trailing_contractions(bits: &mut Bits, text: &[u8], pos: usize) {
 }
 
 /// Where pieces begin inside a run of letters: `[UC]*[lC]+|[UC]+[lC]*` with U upper case, l lower case, C without case.
-struct Capitals {
-    starts: u64,
-    /// Bits that what follows the block cannot change.
-    decided: u64,
-}
-
-impl Capitals {
-    #[inline(always)]
-    fn of(bits: &Bits, letters: u64) -> Self {
-        // Past its first l a piece takes no U.
-        let past_lower = flood(bits.lower | bits.caseless, bits.lower);
-        let mut capitals = Self { starts: bits.upper & past_lower << 1, decided: u64::MAX };
-        // Before any l, the Us after a C go with it only if a C or an l follows them.
-        for at in each(bits.upper & (bits.caseless & !past_lower) << 1) {
-            let after = at + (!(bits.upper >> at)).trailing_zeros();
-            if after >= bits.len {
-                capitals.decided &= (1 << at) - 1;
-            } else if letters >> after & 1 == 0 {
-                capitals.starts |= 1 << at;
-            }
+#[inline(always)]
+fn inner_words(bits: &Bits, letters: u64) -> u64 {
+    // Past its first l a piece takes no U.
+    let past_lower = flood(bits.lower | bits.caseless, bits.lower);
+    let mut starts = bits.upper & past_lower << 1;
+    // Before any l, the Us after a C go with it only if a C or an l follows them.
+    for at in each(bits.upper & (bits.caseless & !past_lower) << 1) {
+        let after = at + (!(bits.upper >> at)).trailing_zeros();
+        if after < bits.len && letters >> after & 1 == 0 {
+            starts |= 1 << at;
         }
-        capitals
     }
+    starts
 }
 
 /// Runs of `[^\s\p{L}\p{N}]`.
@@ -244,8 +230,6 @@ struct White {
     starts: u64,
     /// White space that leads a word where a letter follows.
     leads: u64,
-    /// Bits that what follows the block cannot change.
-    decided: u64,
 }
 
 impl White {
@@ -253,18 +237,15 @@ impl White {
     fn of(bits: &Bits, trailing: u64) -> Self {
         let leads = bits.space | bits.blank;
         let white = (leads | bits.line_break) & !trailing;
-        let last = leads & !(white >> 1);
-        let mut found = Self { starts: white & !(white << 1) | last, leads, decided: !edge(bits.len, white) };
+        let mut starts = white & !(white << 1) | leads & run_ends(white, bits.len);
         // White space after a line break begins a piece if no line break follows in the run.
         for at in each(leads & (bits.line_break & !trailing) << 1) {
             let after = at + (!(leads >> at)).trailing_zeros();
-            if after >= bits.len {
-                found.decided &= (1 << at) - 1;
-            } else if bits.line_break >> after & 1 == 0 {
-                found.starts |= 1 << at;
+            if after < bits.len && bits.line_break >> after & 1 == 0 {
+                starts |= 1 << at;
             }
         }
-        found
+        Self { starts, leads }
     }
 }
 

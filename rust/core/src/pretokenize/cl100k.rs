@@ -1,5 +1,5 @@
 //! The patterns of cl100k and of Llama 3, one piece at a time. They are one pattern but for white space at the end of
-//! a text: after the last line break, cl100k (since tiktoken 0.8) keeps what follows in the same piece.
+//! a text: cl100k, in newer versions of tiktoken, keeps all of it in one piece, line breaks or not.
 //!
 //! The obvious scanner: the oracle of the block scanner, and what runs near the end of a text.
 

@@ -18,6 +18,7 @@ mod custom;
 mod cut;
 mod gpt2;
 mod o200k;
+mod oniguruma;
 mod recognize;
 mod simd;
 #[cfg(test)]
@@ -165,11 +166,29 @@ impl Pattern {
         }
     }
 
+    /// The regex of a `Split` in a `tokenizer.json`, which Hugging Face runs by Oniguruma.
+    ///
+    /// Known texts give their named pattern, as in [`recognize`](Self::recognize). Others are a user's regex where both
+    /// engines read them alike; Oniguruma's tables may be of another Unicode version.
+    ///
+    /// # Errors
+    /// `Unsupported` where Oniguruma reads the text otherwise: tiktoken's `\p{N}{1,3}+`, a repeated group there, takes
+    /// any number of digits. An argument error where the regex does not compile.
+    pub fn from_hf_regex(regex: &str) -> Result<Self> {
+        match Self::recognize(regex) {
+            Some(named) if regex != cl100k::TIKTOKEN => Ok(named),
+            _ => {
+                oniguruma::check(regex)?;
+                Self::from_regex(regex)
+            }
+        }
+    }
+
     /// The named pattern that cuts every text as `regex` does, where `regex` is a published text known to be so:
     /// tiktoken's current and older ones, GPT-2's, Llama 3's, Hugging Face's.
     ///
-    /// Texts are read as fancy-regex reads them. Oniguruma (Hugging Face) reads tiktoken's `\p{N}{1,3}+` otherwise, so a
-    /// `tokenizer.json` that holds it is not cl100k.
+    /// Texts are read as fancy-regex reads them; for those of a `tokenizer.json` see
+    /// [`from_hf_regex`](Self::from_hf_regex).
     pub fn recognize(regex: &str) -> Option<Self> {
         recognize::recognize(regex).map(|named| Self(Kind::Named(named)))
     }

@@ -6,11 +6,11 @@ use super::{Named, cl100k, gpt2, o200k};
 
 /// Texts beside those that the named patterns export themselves. Each is tested against its scanner.
 pub(super) const KNOWN: &[(&str, Named)] = &[
-    // tiktoken from 0.5 on, as "equivalent, but executes faster".
+    // tiktoken before possessive repeats.
     (r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", Named::Gpt2),
-    // GPT-2's encoder.py and the first versions of tiktoken.
+    // As tiktoken quotes GPT-2's release.
     (r"'s|'t|'re|'ve|'m|'ll|'d| ?[\p{L}]+| ?[\p{N}]+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", Named::Gpt2),
-    // tiktoken's cl100k from 0.5 to 0.7.
+    // tiktoken's cl100k before it kept white space at the end of a text together.
     (
         r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+",
         Named::Llama3,

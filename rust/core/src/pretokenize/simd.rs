@@ -2,10 +2,11 @@
 //!
 //! Why: the vector instructions of `std::arch` are safe only where the compiler knows that the processor has them, which
 //! for AVX2 is known when the program runs. What is promised there is one thing, and it is checked in [`scan`]. The safe
-//! twin is [`Portable`], with which each type below is compared.
+//! twin is `Portable` of the masks, with which each type below is compared.
 
 #![allow(unsafe_code)]
 
+#[cfg(any(test, not(target_arch = "x86_64")))]
 use super::bits::Portable;
 use super::blocks::{self, BlockPattern};
 

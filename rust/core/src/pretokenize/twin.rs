@@ -1,6 +1,7 @@
 //! Tests only: every scanner against its regex, on strings drawn from representatives of every class.
 
-use super::{Kind, Named, Pattern, recognize, scan_with};
+use super::bits::Portable;
+use super::{Kind, Named, Pattern, blocks, recognize, scan_with};
 use crate::pretokenize::custom::Custom;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -228,13 +229,26 @@ fn o200k_agrees_with_its_regex() {
     agrees_with_its_regex(Named::O200k);
 }
 
+/// The block scanner as machines without vector code run it.
+fn portable_scan(named: Named) -> fn(&[u8], usize, usize, &mut Vec<usize>) -> usize {
+    match named {
+        Named::Gpt2 => blocks::scan::<Portable, blocks::Gpt2>,
+        Named::Cl100k => blocks::scan::<Portable, blocks::Cl100k<false>>,
+        Named::Llama3 => blocks::scan::<Portable, blocks::Cl100k<true>>,
+        Named::O200k => blocks::scan::<Portable, blocks::O200k>,
+        Named::None => unreachable!("pattern none has no blocks"),
+    }
+}
+
 #[test]
 fn blocks_agree_with_single_pieces() {
     check(20_000, |text| {
         for named in PATTERNS {
-            let mut ends = Vec::new();
-            named.scan_pieces(&text, 0, usize::MAX, &mut ends);
-            prop_assert_eq!(split(&pattern(named), &text), ends, "{:?}", named);
+            let (mut pieces, mut portable) = (Vec::new(), Vec::new());
+            named.scan_pieces(&text, 0, usize::MAX, &mut pieces);
+            prop_assert_eq!(split(&pattern(named), &text), &pieces[..], "{:?}", named);
+            portable_scan(named)(&text, 0, usize::MAX, &mut portable);
+            prop_assert_eq!(portable, pieces, "{:?} without vectors", named);
         }
         Ok(())
     });
@@ -316,6 +330,17 @@ fn recognized_texts_cut_like_their_scanner() {
             Ok(())
         });
     }
+}
+
+#[test]
+fn hugging_face_texts() {
+    for named in PATTERNS {
+        assert_eq!(Pattern::from_hf_regex(named.hf_regex().unwrap()).unwrap().name(), Some(named.name()));
+    }
+    let e = Pattern::from_hf_regex(Named::Cl100k.tiktoken_regex().unwrap()).unwrap_err();
+    assert_eq!(e.kind(), crate::ErrorKind::Unsupported, "{e}");
+    assert!(e.to_string().contains("a possessive interval (a repeated one to Oniguruma) at byte 58"), "{e}");
+    assert_eq!(split(&Pattern::from_hf_regex(r"\p{N}").unwrap(), b"a12"), [1, 2, 3]);
 }
 
 #[test]
