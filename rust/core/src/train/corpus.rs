@@ -1,10 +1,11 @@
 //! The words of a corpus as one row of cells, in which tokens grow in place. Knows no counts of pairs and no order of
 //! merges.
 //!
-//! A token that spells k symbols owns k cells. Its first and its last cell hold its id; what the cells between hold is
-//! never read. So both neighbours of a token are one load away, a merge writes two or three cells, and nothing moves:
-//! a position stays good for ever, and a word of 16 M symbols costs per merge what is merged in it. The layout is that
-//! of boundary tags in memory allocators (Knuth, TAOCP 1, 2.5).
+//! A token owns as many cells as it had parts when the row was last [packed](Corpus::pack). Its first and its last cell
+//! hold its id; what the cells between hold is never read. So both neighbours of a token are one load away, a merge
+//! writes two or three cells, and nothing moves: a position stays good until the next packing, and a word of 16 M
+//! symbols costs per merge what is merged in it. The layout is that of boundary tags in memory allocators (Knuth, The
+//! Art of Computer Programming 1, 2.5).
 //!
 //! Words stand in order of falling weight, so that a weight belongs to a stretch of cells and not to each word.
 
@@ -61,16 +62,14 @@ pub(super) struct Occurrence {
 
 /// The cells and what is needed to walk them.
 pub(super) struct Corpus<C> {
-    /// An edge, then every word of two symbols or more with an edge after it.
+    /// An edge, then every word of two tokens or more with an edge after it.
     cells: Vec<C>,
     /// Stretches of cells of one weight, from left to right; they cover all cells but the first.
     stretches: Vec<Stretch>,
     /// For each 2^[`INDEX_SHIFT`] cells, the stretch in which they begin.
     stretch_of: Vec<u32>,
-    /// Symbols that an id spells, so cells that it owns; 1 for the edge.
+    /// Cells that a token of each id owns; 1 for the edge.
     lens: Vec<u32>,
-    /// Whether any id spells more than one symbol.
-    is_joined: bool,
     /// What stands between words: the number after the last id.
     edge: u32,
 }
@@ -81,7 +80,8 @@ struct Stretch {
     weight: u64,
 }
 
-const INDEX_SHIFT: u32 = 10;
+/// Rare words, of which there are most, lie in stretches far longer than this; frequent ones have a few per block.
+const INDEX_SHIFT: u32 = 7;
 
 impl<C: Cell> Corpus<C> {
     /// Lays out the words of `counts`; gives the weighted number of their symbols too, one-symbol words included.
@@ -109,8 +109,7 @@ impl<C: Cell> Corpus<C> {
             watch.spend(symbols.len())?;
         }
         let stretch_of = index_of(&stretches, n_cells);
-        let lens = vec![1; n_ids + 1];
-        Ok((Self { cells, stretches, stretch_of, lens, is_joined: false, edge: n_ids as u32 }, n_symbols))
+        Ok((Self { cells, stretches, stretch_of, lens: vec![1; n_ids + 1], edge: n_ids as u32 }, n_symbols))
     }
 
     pub(super) fn edge(&self) -> u32 {
@@ -129,7 +128,6 @@ impl<C: Cell> Corpus<C> {
     /// Says how many cells a token made by a merge owns.
     pub(super) fn set_len(&mut self, id: u32, len: u32) {
         self.lens[id as usize] = len;
-        self.is_joined = true;
     }
 
     /// The token before the one that begins at `at`, or the edge.
@@ -138,7 +136,7 @@ impl<C: Cell> Corpus<C> {
         self.cells[at as usize - 1].id()
     }
 
-    /// What begins at `at`: a token or the edge where one begins, and otherwise nothing that began there before.
+    /// What begins at `at`: a token or the edge where one begins, and otherwise no id that ever began there.
     #[inline]
     pub(super) fn at(&self, at: u32) -> u32 {
         self.cells[at as usize].id()
@@ -146,8 +144,8 @@ impl<C: Cell> Corpus<C> {
 
     /// Puts `result` in the place of a left token at `at` and a right one at `middle` that owns the cells up to `end`.
     ///
-    /// Afterwards `middle` holds none of the ids that began there before: they spell less than `result`, and where the
-    /// cell is not the last one, it becomes an edge. So a stale position shows by its cell alone.
+    /// Afterwards the cell at `middle` is an edge or, where it is the last one, `result`, which owns more cells than
+    /// any token that began there. So a stale position shows by its cell alone.
     #[inline]
     pub(super) fn join(&mut self, at: u32, middle: u32, end: u32, result: u32) {
         self.cells[middle as usize] = C::of(self.edge);
@@ -155,28 +153,57 @@ impl<C: Cell> Corpus<C> {
         self.cells[at as usize] = C::of(result);
     }
 
-    /// Shows every pair of neighbours, from left to right.
-    pub(super) fn each_pair(&self, watch: &mut Watch, mut see: impl FnMut(Occurrence)) -> Result<()> {
-        // Before the first merge the next token need not wait for the length of this one.
-        if self.is_joined { self.walk(watch, &mut see, |id| self.len(id)) } else { self.walk(watch, &mut see, |_| 1) }
+    /// Gives every token one cell and drops the words that are one token. All positions change.
+    pub(super) fn pack(&mut self, watch: &mut Watch) -> Result<()> {
+        let (mut from, mut to) = (1, 1);
+        for i in 0..self.stretches.len() {
+            let end = self.stretches[i].end as usize;
+            while from < end {
+                let start = to;
+                let mut id = self.cells[from];
+                while id.id() != self.edge {
+                    self.cells[to] = id;
+                    to += 1;
+                    from += self.lens[id.id() as usize] as usize;
+                    id = self.cells[from];
+                }
+                watch.spend(to - start)?;
+                if to - start < 2 {
+                    to = start;
+                } else {
+                    self.cells[to] = id;
+                    to += 1;
+                }
+                from += 1;
+            }
+            self.stretches[i].end = to as u32;
+        }
+        self.cells.truncate(to);
+        self.cells.shrink_to_fit();
+        let mut last = 1;
+        self.stretches.retain(|stretch| std::mem::replace(&mut last, stretch.end) < stretch.end);
+        self.stretch_of = index_of(&self.stretches, to);
+        self.lens.fill(1);
+        Ok(())
     }
 
-    #[inline]
-    fn walk(&self, watch: &mut Watch, see: &mut impl FnMut(Occurrence), len: impl Fn(u32) -> u32) -> Result<()> {
-        let (mut at, mut left) = (0, self.edge);
+    /// Shows every pair of neighbours, from left to right. Only where every token owns one cell: before any merge or
+    /// after packing.
+    pub(super) fn each_pair(&self, watch: &mut Watch, mut see: impl FnMut(Occurrence)) -> Result<()> {
+        let mut start = 1;
         for stretch in &self.stretches {
-            let mut next = at + len(left);
-            while next < stretch.end {
-                let pause = stretch.end.min(next.saturating_add(BLOCK as u32));
-                while next < pause {
-                    let right = self.at(next);
+            let mut left = self.edge;
+            while start < stretch.end as usize {
+                let end = (stretch.end as usize).min(start + BLOCK);
+                for (i, cell) in self.cells[start..end].iter().enumerate() {
+                    let right = cell.id();
                     if left != self.edge && right != self.edge {
-                        see(Occurrence { at, left, right, weight: stretch.weight });
+                        see(Occurrence { at: (start + i - 1) as u32, left, right, weight: stretch.weight });
                     }
-                    (at, left) = (next, right);
-                    next += len(right);
+                    left = right;
                 }
-                watch.spend(BLOCK / 8)?;
+                watch.spend(end - start)?;
+                start = end;
             }
         }
         Ok(())
@@ -199,8 +226,14 @@ fn symbols_of(unit: &Unit, piece: &[u8], symbols: &mut Vec<Symbol>) {
 }
 
 fn index_of(stretches: &[Stretch], n_cells: usize) -> Vec<u32> {
-    let starts = (0..n_cells).step_by(1 << INDEX_SHIFT);
-    starts.map(|start| stretches.partition_point(|s| s.end as usize <= start) as u32).collect()
+    let mut i = 0;
+    let stretch_at = |start| {
+        while stretches.get(i).is_some_and(|s| s.end as usize <= start) {
+            i += 1;
+        }
+        i as u32
+    };
+    (0..n_cells).step_by(1 << INDEX_SHIFT).map(stretch_at).collect()
 }
 
 /// How many cells the words of each weight need, and then where the next of them goes.

@@ -24,8 +24,7 @@ pub(super) fn train<C: Cell>(
     let (corpus, n_tokens_before) = Corpus::<C>::new(counts, &options.unit, &base_ids, options.n_ids, watch)?;
     let tokens = Tokens::new(options, &base_ids);
     let (left, right) = (Side::new(corpus.edge()), Side::new(corpus.edge()));
-    let n_tokens = n_tokens_before;
-    let mut trainer = Trainer { corpus, tokens, left, right, found: Vec::new(), n_tokens };
+    let mut trainer = Trainer { corpus, tokens, left, right, beside: Vec::new(), n_tokens: n_tokens_before };
     let mut steps = Vec::with_capacity(options.n_ids - base_ids.len());
     let stop = trainer.run(options, &mut steps, watch)?;
     Ok(Learned { base_ids, steps, n_tokens_before, stop })
@@ -37,19 +36,15 @@ struct Trainer<'a, C> {
     /// Neighbours of the pair being merged.
     left: Side,
     right: Side,
-    /// Occurrences of the pair being merged.
-    found: Vec<Found>,
+    /// What stood on the left and on the right of each occurrence when it was merged: on the left it may be the result
+    /// of this very merge, on the right not yet.
+    beside: Vec<(C, C)>,
     n_tokens: u64,
 }
 
-/// An occurrence merged.
-struct Found {
-    at: u32,
-    /// Its neighbours at that moment: the one on the left may be the result of this merge, the one on the right not
-    /// yet.
-    left: u32,
-    right: u32,
-}
+/// The first bar is the number of symbols divided by this. A lower bar holds too many pairs, whose positions nobody
+/// reads; a higher one has the corpus counted once more.
+const FIRST_BAR: u64 = 8192;
 
 /// Half the count that the last of `n_more` merges will have, if counts go on falling with rank as they did since the
 /// middle of `steps`. A guess: it decides how often the corpus is counted, not what is learned.
@@ -62,11 +57,8 @@ fn next_bar(steps: &[Step], n_more: usize) -> u64 {
 
 impl<C: Cell> Trainer<'_, C> {
     fn run(&mut self, options: &TrainOptions, steps: &mut Vec<Step>, watch: &mut Watch) -> Result<Stop> {
-        let mut bar = None;
-        loop {
-            if self.tokens.len() >= options.n_ids {
-                return Ok(Stop::Full);
-            }
+        let mut bar = self.n_tokens / FIRST_BAR;
+        while self.tokens.len() < options.n_ids {
             let mut index = match Index::build(&self.corpus, &mut self.tokens, bar, options.min_frequency, watch)? {
                 Built::Index(index) => index,
                 Built::TooRare(0) => return Ok(Stop::NoPairs),
@@ -78,55 +70,58 @@ impl<C: Cell> Trainer<'_, C> {
                 steps.push(self.merge(&mut index, &entry, watch)?);
                 watch.reached(self.tokens.len());
             }
-            bar = Some(next_bar(steps, options.n_ids - self.tokens.len()));
+            bar = next_bar(steps, options.n_ids - self.tokens.len());
+            drop(index);
+            self.corpus.pack(watch)?;
         }
+        Ok(Stop::Full)
     }
 
     fn merge(&mut self, index: &mut Index, entry: &Entry, watch: &mut Watch) -> Result<Step> {
         let (left, right) = ids(entry.key);
-        let (result, is_new) = self.tokens.merge(left, right);
+        let result = self.tokens.push(left, right);
         self.corpus.set_len(result, self.corpus.len(left) + self.corpus.len(right));
-        self.join(index.positions(entry), left, right, result, watch)?;
+        self.join(index.positions_mut(entry), left, right, result, watch)?;
         self.subtract(index, left, right, result);
         index.retire(entry.key);
-        self.add_after(index, result, is_new);
-        self.add_before(index, result, is_new);
+        self.insert_after(index, entry.start, result, watch)?;
+        self.insert_before(index, entry.start, result, watch)?;
         // Where results stand side by side, the left one met the right one's left token before that was merged.
         index.subtract(key(result, left), self.left.sum(result).weight);
-        index.sort_grown();
         self.left.clear();
         self.right.clear();
-        self.found.clear();
+        self.beside.clear();
         let merge = Merge { left: TokenId(left), right: TokenId(right), result: TokenId(result) };
         Ok(Step { merge, count: entry.count, n_tokens: self.n_tokens })
     }
 
-    /// Joins the pair wherever it stands, from left to right, and sums up its neighbours.
-    #[inline(never)]
-    fn join(&mut self, positions: &[u32], left: u32, right: u32, result: u32, watch: &mut Watch) -> Result<()> {
+    /// Joins the pair wherever it stands, from left to right, and sums up its neighbours. Moves the positions where it
+    /// did stand to the front; there are as many as `beside` then has.
+    fn join(&mut self, positions: &mut [u32], left: u32, right: u32, result: u32, watch: &mut Watch) -> Result<()> {
         let (n_left, n_right) = (self.corpus.len(left), self.corpus.len(right));
-        for block in positions.chunks(BLOCK) {
-            for &at in block {
+        for start in (0..positions.len()).step_by(BLOCK) {
+            let end = positions.len().min(start + BLOCK);
+            for i in start..end {
+                let at = positions[i];
                 let middle = at + n_left;
                 if self.corpus.at(at) != left || self.corpus.at(middle) != right {
                     continue;
                 }
-                let end = middle + n_right;
-                let found = Found { at, left: self.corpus.before(at), right: self.corpus.at(end) };
+                let (before, after) = (self.corpus.before(at), self.corpus.at(middle + n_right));
                 let weight = self.corpus.weight(at);
-                self.corpus.join(at, middle, end, result);
-                self.left.add(found.left, weight);
-                self.right.add(found.right, weight);
-                self.found.push(found);
+                self.corpus.join(at, middle, middle + n_right, result);
+                self.left.add(before, weight);
+                self.right.add(after, weight);
+                positions[self.beside.len()] = at;
+                self.beside.push((C::of(before), C::of(after)));
                 self.n_tokens -= weight;
             }
-            watch.spend(block.len())?;
+            watch.spend(end - start)?;
         }
         Ok(())
     }
 
     /// Takes off the counts what the merge has broken up.
-    #[inline(never)]
     fn subtract(&mut self, index: &mut Index, left: u32, right: u32, result: u32) {
         for (before, sum) in self.left.iter().filter(|(before, _)| *before != result) {
             index.subtract(key(before, left), sum.weight);
@@ -136,33 +131,33 @@ impl<C: Cell> Trainer<'_, C> {
         }
     }
 
-    /// Adds the pairs of the result and what stands after it, with their positions.
-    #[inline(never)]
-    fn add_after(&mut self, index: &mut Index, result: u32, is_new: bool) {
+    /// Takes in the pairs of the result and what stands after it. The merged positions begin at `from`.
+    fn insert_after(&mut self, index: &mut Index, from: usize, result: u32, watch: &mut Watch) -> Result<()> {
         let base = index.n_positions();
-        self.right.place(|after, sum| {
-            let start = index.add(&mut self.tokens, key(result, after), sum, is_new);
-            start.map(|start| start - base)
-        });
-        for found in &self.found {
-            if let Some(i) = self.right.take_next(found.right) {
-                index.set_position(base + i, found.at);
+        self.right.place(|after, sum| Some(index.insert(&mut self.tokens, key(result, after), sum)? - base));
+        for (block, beside) in self.beside.chunks(BLOCK).enumerate() {
+            for (i, (_, after)) in beside.iter().enumerate() {
+                if let Some(to) = self.right.take_next(after.id()) {
+                    index.copy_position(from + block * BLOCK + i, 0, base + to);
+                }
             }
+            watch.spend(beside.len() / 4)?;
         }
+        Ok(())
     }
 
-    /// Adds the pairs of what stands before the result and the result, with their positions.
-    #[inline(never)]
-    fn add_before(&mut self, index: &mut Index, result: u32, is_new: bool) {
+    /// Takes in the pairs of what stands before the result and the result. The merged positions begin at `from`.
+    fn insert_before(&mut self, index: &mut Index, from: usize, result: u32, watch: &mut Watch) -> Result<()> {
         let base = index.n_positions();
-        self.left.place(|before, sum| {
-            let start = index.add(&mut self.tokens, key(before, result), sum, is_new);
-            start.map(|start| start - base)
-        });
-        for found in &self.found {
-            if let Some(i) = self.left.take_next(found.left) {
-                index.set_position(base + i, found.at - self.corpus.len(found.left));
+        self.left.place(|before, sum| Some(index.insert(&mut self.tokens, key(before, result), sum)? - base));
+        for (block, beside) in self.beside.chunks(BLOCK).enumerate() {
+            for (i, (before, _)) in beside.iter().enumerate() {
+                if let Some(to) = self.left.take_next(before.id()) {
+                    index.copy_position(from + block * BLOCK + i, self.corpus.len(before.id()), base + to);
+                }
             }
+            watch.spend(beside.len() / 4)?;
         }
+        Ok(())
     }
 }
