@@ -155,26 +155,22 @@ impl<C: Cell> Corpus<C> {
 
     /// Gives every token one cell and drops the words that are one token. All positions change.
     pub(super) fn pack(&mut self, watch: &mut Watch) -> Result<()> {
-        let (mut from, mut to) = (1, 1);
+        let (mut from, mut to, mut word) = (1, 1, 1);
         for i in 0..self.stretches.len() {
             let end = self.stretches[i].end as usize;
             while from < end {
-                let start = to;
-                let mut id = self.cells[from];
-                while id.id() != self.edge {
-                    self.cells[to] = id;
+                let start = from;
+                while from < end.min(start + BLOCK) {
+                    let cell = self.cells[from];
+                    from += self.lens[cell.id() as usize] as usize;
+                    self.cells[to] = cell;
                     to += 1;
-                    from += self.lens[id.id() as usize] as usize;
-                    id = self.cells[from];
+                    if cell.id() == self.edge {
+                        to = if to - word > 2 { to } else { word };
+                        word = to;
+                    }
                 }
-                watch.spend(to - start)?;
-                if to - start < 2 {
-                    to = start;
-                } else {
-                    self.cells[to] = id;
-                    to += 1;
-                }
-                from += 1;
+                watch.spend(from - start)?;
             }
             self.stretches[i].end = to as u32;
         }

@@ -1,7 +1,7 @@
 //! The merge loop over [`Corpus`] and [`Index`]. Its obvious twin is [`naive`](super::naive).
 
 use super::corpus::{Cell, Corpus};
-use super::index::{Built, Index};
+use super::index::Index;
 use super::neighbours::Side;
 use super::pairs::{Entry, ids, key};
 use super::tokens::Tokens;
@@ -14,11 +14,39 @@ use crate::{Result, TokenId};
 /// Occurrences between two looks at the watch.
 const BLOCK: usize = 1 << 14;
 
+/// The count from which on a pair is held, given the tokens in the corpus, the steps so far and how many more are
+/// wanted.
+pub(super) type Bar = fn(u64, &[Step], usize) -> u64;
+
+/// What decides about speed and memory and never about the result.
+#[derive(Clone, Copy)]
+pub(super) struct Tuning {
+    pub(super) bar: Bar,
+    /// Pairs are counted so many at a time, or a 32nd of the cells if that is more.
+    pub(super) n_pairs_at_once: usize,
+}
+
+pub(super) const TUNING: Tuning = Tuning { bar, n_pairs_at_once: 1 << 14 };
+
+/// The first bar is the number of tokens divided by this. A lower bar holds too many pairs, whose positions nobody
+/// reads; a higher one has the corpus counted once more.
+const FIRST_BAR: u64 = 1024;
+
+/// Half the count that the last of `n_more` merges will have, if counts go on falling with rank as they did since the
+/// middle of `steps`.
+fn bar(n_tokens: u64, steps: &[Step], n_more: usize) -> u64 {
+    let (Some(last), Some(middle)) = (steps.last(), steps.get(steps.len() / 2)) else { return n_tokens / FIRST_BAR };
+    let exponent = (middle.count as f64 / last.count as f64).log2();
+    let growth = 1.0 + n_more as f64 / steps.len() as f64;
+    (last.count as f64 * growth.powf(-exponent) / 2.0) as u64
+}
+
 /// Learns with cells of width `C`, which must hold `n_ids` itself.
 pub(super) fn train<C: Cell>(
     counts: &PieceCounts,
     options: &TrainOptions,
     base_ids: Vec<TokenId>,
+    tuning: Tuning,
     watch: &mut Watch,
 ) -> Result<Learned> {
     let (corpus, n_tokens_before) = Corpus::<C>::new(counts, &options.unit, &base_ids, options.n_ids, watch)?;
@@ -26,7 +54,7 @@ pub(super) fn train<C: Cell>(
     let (left, right) = (Side::new(corpus.edge()), Side::new(corpus.edge()));
     let mut trainer = Trainer { corpus, tokens, left, right, beside: Vec::new(), n_tokens: n_tokens_before };
     let mut steps = Vec::with_capacity(options.n_ids - base_ids.len());
-    let stop = trainer.run(options, &mut steps, watch)?;
+    let stop = trainer.run(options, tuning, &mut steps, watch)?;
     Ok(Learned { base_ids, steps, n_tokens_before, stop })
 }
 
@@ -42,35 +70,29 @@ struct Trainer<'a, C> {
     n_tokens: u64,
 }
 
-/// The first bar is the number of symbols divided by this. A lower bar holds too many pairs, whose positions nobody
-/// reads; a higher one has the corpus counted once more.
-const FIRST_BAR: u64 = 8192;
-
-/// Half the count that the last of `n_more` merges will have, if counts go on falling with rank as they did since the
-/// middle of `steps`. A guess: it decides how often the corpus is counted, not what is learned.
-fn next_bar(steps: &[Step], n_more: usize) -> u64 {
-    let (Some(last), Some(middle)) = (steps.last(), steps.get(steps.len() / 2)) else { return 1 };
-    let exponent = (middle.count as f64 / last.count as f64).log2();
-    let growth = 1.0 + n_more as f64 / steps.len() as f64;
-    (last.count as f64 * growth.powf(-exponent) / 2.0) as u64
-}
-
 impl<C: Cell> Trainer<'_, C> {
-    fn run(&mut self, options: &TrainOptions, steps: &mut Vec<Step>, watch: &mut Watch) -> Result<Stop> {
-        let mut bar = self.n_tokens / FIRST_BAR;
-        while self.tokens.len() < options.n_ids {
-            let mut index = match Index::build(&self.corpus, &mut self.tokens, bar, options.min_frequency, watch)? {
-                Built::Index(index) => index,
-                Built::TooRare(0) => return Ok(Stop::NoPairs),
-                Built::TooRare(count) => return Ok(Stop::TooRare(count)),
-            };
-            while self.tokens.len() < options.n_ids
+    fn run(
+        &mut self,
+        options: &TrainOptions,
+        tuning: Tuning,
+        steps: &mut Vec<Step>,
+        watch: &mut Watch,
+    ) -> Result<Stop> {
+        let mut n_more = options.n_ids - self.tokens.len();
+        while n_more > 0 {
+            let bar = (tuning.bar)(self.n_tokens, steps, n_more).max(options.min_frequency);
+            let index = Index::build(&self.corpus, &mut self.tokens, bar, tuning.n_pairs_at_once, watch)?;
+            let Some(mut index) = index else { return Ok(Stop::NoPairs) };
+            if index.bar() < options.min_frequency {
+                return Ok(Stop::TooRare(index.bar()));
+            }
+            while n_more > 0
                 && let Some(entry) = index.pop()
             {
                 steps.push(self.merge(&mut index, &entry, watch)?);
                 watch.reached(self.tokens.len());
+                n_more -= 1;
             }
-            bar = next_bar(steps, options.n_ids - self.tokens.len());
             drop(index);
             self.corpus.pack(watch)?;
         }

@@ -18,6 +18,9 @@ use std::collections::binary_heap::PeekMut;
 const COUNTED: u64 = 0;
 const HELD: u64 = 0x5851_F42D_4C95_7F2D;
 
+/// Pairs are counted so many at a time that their table takes 1.5 to 3 bytes a cell.
+const PAIRS_SHARE: usize = 32;
+
 /// Pairs held, positions, queue.
 pub(super) struct Index {
     table: Table,
@@ -31,37 +34,35 @@ pub(super) struct Index {
     pool_limit: usize,
 }
 
-/// What a count of the whole corpus finds.
-pub(super) enum Built {
-    /// At least one pair above the bar.
-    Index(Index),
-    /// The commonest allowed pair stands less often than asked, this often; 0 where there is none.
-    TooRare(u64),
-}
-
 impl Index {
     /// Counts the corpus and holds every allowed pair of at least `bar` occurrences, or as many as the commonest has
-    /// if that is less, but none below `min_frequency`.
+    /// if that is less. `None` where there is no allowed pair.
     pub(super) fn build<C: Cell>(
         corpus: &Corpus<C>,
         tokens: &mut Tokens,
         bar: u64,
-        min_frequency: u64,
+        n_at_once: usize,
         watch: &mut Watch,
-    ) -> Result<Built> {
-        let mut bar = bar.max(min_frequency).max(1);
-        let (mut table, best) = count(corpus, tokens, bar, watch)?;
-        if best < min_frequency.max(1) {
-            return Ok(Built::TooRare(best));
+    ) -> Result<Option<Self>> {
+        let limit = n_at_once.max(corpus.n_cells() / PAIRS_SHARE);
+        let mut bar = bar.max(1);
+        let (mut table, best) = count(corpus, tokens, bar, limit, watch)?;
+        if best == 0 {
+            return Ok(None);
         }
         if best < bar {
             bar = best;
-            table = count(corpus, tokens, bar, watch)?.0;
+            table = count(corpus, tokens, bar, limit, watch)?.0;
         }
         let pool = positions(corpus, &mut table, watch)?;
         let queue = table.iter().map(|e| (e.count, Reverse(e.key))).collect();
         let pool_limit = 2 * pool.len() + corpus.n_cells() / 4;
-        Ok(Built::Index(Self { table, pool, queue, bar, pool_limit }))
+        Ok(Some(Self { table, pool, queue, bar, pool_limit }))
+    }
+
+    /// Every allowed pair that stands so often is held; at first the commonest does.
+    pub(super) fn bar(&self) -> u64 {
+        self.bar
     }
 
     /// The commonest pair, smallest ids first among equals; `None` where the index must be built anew to know it.
@@ -131,10 +132,15 @@ impl Index {
 
 /// Counts all pairs; gives the allowed ones of at least `bar` occurrences, and what the commonest allowed one has.
 ///
-/// Pairs are counted in parts by their hash, of which there are as many as keep the table of a part small: a corpus
-/// holds millions of distinct pairs, of which thousands are kept.
-fn count<C: Cell>(corpus: &Corpus<C>, tokens: &mut Tokens, bar: u64, watch: &mut Watch) -> Result<(Table, u64)> {
-    let limit = (corpus.n_cells() / PAIRS_SHARE).max(1 << 14);
+/// Pairs are counted in parts by their hash, of which there are so many that none has more than `limit`: a corpus holds
+/// millions of distinct pairs, of which thousands are kept.
+fn count<C: Cell>(
+    corpus: &Corpus<C>,
+    tokens: &mut Tokens,
+    bar: u64,
+    limit: usize,
+    watch: &mut Watch,
+) -> Result<(Table, u64)> {
     let (mut held, mut part_counts) = (Table::new(HELD), Table::new(COUNTED));
     let (mut best, mut part, mut bits) = (0, 0, 0);
     while part < 1 << bits {
@@ -155,9 +161,6 @@ fn count<C: Cell>(corpus: &Corpus<C>, tokens: &mut Tokens, bar: u64, watch: &mut
     }
     Ok((held, best))
 }
-
-/// A part of the pairs is at most this fraction of the cells, so its table takes at most 1.5 to 3 bytes a cell.
-const PAIRS_SHARE: usize = 32;
 
 /// Counts the pairs whose hash begins with the `bits` bits `part`; gives `false` where they are more than `limit`.
 fn count_part<C: Cell>(

@@ -16,6 +16,7 @@ use crate::merges::{ByteOrder, Merge};
 use crate::symbol::MAX_IDS;
 use crate::unit::Unit;
 use crate::{Error, Result, TokenId};
+use fast::TUNING;
 use watch::Watch;
 
 /// Which of several equally frequent pairs merges first, and with it the order of the first 256 ids.
@@ -51,11 +52,6 @@ impl TieBreak {
             Self::Hf => ByteOrder::Gpt2,
             Self::RustBpe => ByteOrder::Raw,
         }
-    }
-
-    /// Whether a merge whose result spells what an id spells already takes that id instead of a new one.
-    pub fn reuses_ids(self) -> bool {
-        true
     }
 }
 
@@ -164,8 +160,8 @@ pub fn train(counts: &PieceCounts, options: &TrainOptions, watch: &mut dyn FnMut
     let progress = Progress { n_ids: base_ids.len(), n_ids_wanted: options.n_ids };
     let watch = &mut Watch::new(watch, progress);
     if options.n_ids <= usize::from(u16::MAX) {
-        fast::train::<u16>(counts, options, base_ids, watch)
+        fast::train::<u16>(counts, options, base_ids, TUNING, watch)
     } else {
-        fast::train::<u32>(counts, options, base_ids, watch)
+        fast::train::<u32>(counts, options, base_ids, TUNING, watch)
     }
 }

@@ -30,7 +30,7 @@ pub fn train(counts: &PieceCounts, options: &TrainOptions) -> Result<Learned> {
         if count < options.min_frequency {
             break Stop::TooRare(count);
         }
-        let result = result_id(&mut spellings, pair, options);
+        let result = result_id(&mut spellings, pair);
         words.iter_mut().for_each(|(ids, _)| *ids = merged(ids, pair, result));
         let merge = Merge { left: pair.left, right: pair.right, result };
         steps.push(Step { merge, count, n_tokens: n_tokens(&words)? });
@@ -90,11 +90,10 @@ fn may_merge(options: &TrainOptions, spelling: &[Symbol]) -> bool {
     bytes.len() <= options.max_token_bytes.unwrap_or(usize::MAX) && options.unit.allows(spelling)
 }
 
-/// The id that already spells what `pair` spells, or else the next.
-fn result_id(spellings: &mut Vec<Vec<Symbol>>, pair: Pair, options: &TrainOptions) -> TokenId {
+/// The id that already spells what `pair` spells, or else the next. (That there never is one is proven in `tokens`.)
+fn result_id(spellings: &mut Vec<Vec<Symbol>>, pair: Pair) -> TokenId {
     let spelling = joined(spellings, pair);
-    let old = spellings.iter().position(|s| *s == spelling).filter(|_| options.tie.reuses_ids());
-    let id = old.unwrap_or(spellings.len());
+    let id = spellings.iter().position(|s| *s == spelling).unwrap_or(spellings.len());
     if id == spellings.len() {
         spellings.push(spelling);
     }
