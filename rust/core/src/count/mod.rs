@@ -2,8 +2,12 @@
 //!
 //! Knows bytes and weights; no text, no documents, no units.
 
+mod arena;
 mod escape;
 mod file;
+mod key;
+mod order;
+mod shards;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -11,9 +15,9 @@ mod text;
 
 use crate::{Error, ErrorKind, Result};
 pub(crate) use escape::{escape, excerpt, unescape};
+use shards::Shards;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
-use table::Table;
 
 /// The key of the meta-data that names the pattern: counts of two patterns never add up.
 pub const PATTERN: &str = "pattern";
@@ -43,7 +47,7 @@ pub const PATTERN: &str = "pattern";
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct PieceCounts {
-    table: Table,
+    shards: Shards,
     /// Sum of the weights.
     total_weight: u64,
     /// Sum of weight x length.
@@ -67,7 +71,7 @@ impl PieceCounts {
         }
         check_length(piece.len())?;
         self.raise_totals(weight, (piece.len() as u64).checked_mul(weight))?;
-        self.table.add(piece, weight)
+        self.shards.add(piece, weight)
     }
 
     /// Adds 1 to each span of `text` from `start` on: the first begins at `start`, each next one where the last ended.
@@ -82,13 +86,13 @@ impl PieceCounts {
             if end <= last || end > text.len() {
                 return Err(Error::argument(format!("a span ends at {end}: not behind {last}, or not in the text")));
             }
-            if end - last > table::MAX_PIECE {
+            if end - last > key::MAX_PIECE {
                 return check_length(end - last);
             }
             last = end;
         }
         self.raise_totals(ends.len() as u64, Some((last - start) as u64))?;
-        self.table.add_spans(text, start, ends)
+        self.shards.add_spans(text, start, ends)
     }
 
     /// Adds all of `other`, its meta-data included: a key that both have keeps the lines of both, sorted.
@@ -97,18 +101,23 @@ impl PieceCounts {
     /// The patterns differ, or a sum passes 2^64 - 1. Nothing is added then.
     pub fn absorb(&mut self, other: &Self) -> Result<()> {
         self.join(other)?;
-        other.table.iter().try_for_each(|(piece, weight)| self.table.add(piece, weight))
+        other.shards.iter().try_for_each(|(piece, weight)| self.shards.add(piece, weight))
     }
 
-    /// The sum of both, frees the smaller one on the way: at no time are there two copies of anything.
+    /// The sum of all, on at most `n_threads` threads. Frees what is added on the way, so that there are never two
+    /// copies of everything.
     ///
     /// # Errors
     /// As [`absorb`](Self::absorb).
-    pub fn merged(self, other: Self) -> Result<Self> {
-        let (mut larger, smaller) = if self.len() < other.len() { (other, self) } else { (self, other) };
-        larger.join(&smaller)?;
-        smaller.table.drain(|piece, weight| larger.table.add(piece, weight))?;
-        Ok(larger)
+    pub fn sum(all: Vec<Self>, n_threads: usize) -> Result<Self> {
+        let mut sum = Self::default();
+        let mut shards = Vec::with_capacity(all.len());
+        for counts in all {
+            sum.join(&counts)?;
+            shards.push(counts.shards);
+        }
+        sum.shards = Shards::sum(shards, n_threads)?;
+        Ok(sum)
     }
 
     /// Takes over the totals and meta-data of `other`, or fails and changes nothing.
@@ -143,7 +152,7 @@ impl PieceCounts {
 
     /// Number of distinct pieces.
     pub fn len(&self) -> usize {
-        self.table.len()
+        self.shards.len()
     }
 
     /// Whether there are none.
@@ -173,7 +182,7 @@ impl PieceCounts {
 
     /// Pieces and weights in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], u64)> {
-        self.table.iter()
+        self.shards.iter()
     }
 
     /// Pieces and weights in canonical order: by bytes. 24 bytes a piece; 40 while it sorts.
@@ -183,7 +192,7 @@ impl PieceCounts {
 
     /// The same one by one. 16 bytes a piece.
     pub fn iter_sorted(&self) -> impl Iterator<Item = (&[u8], u64)> {
-        self.table.sorted().into_iter().map(|ranked| self.table.entry(&ranked))
+        self.shards.iter_sorted()
     }
 
     /// Writes bpe-lab's count file (docs/formats-counts.md): canonical, so equal counts give equal files.
@@ -220,10 +229,10 @@ impl PieceCounts {
 }
 
 fn check_length(n: usize) -> Result<()> {
-    if (1..=table::MAX_PIECE).contains(&n) {
+    if (1..=key::MAX_PIECE).contains(&n) {
         return Ok(());
     }
-    Err(Error::argument(format!("a piece has 1 to {} bytes, got {n}", table::MAX_PIECE)))
+    Err(Error::argument(format!("a piece has 1 to {} bytes, got {n}", key::MAX_PIECE)))
 }
 
 /// The lines of both, each once, sorted: commutative, associative, and equal values stay as they are.

@@ -194,7 +194,8 @@ impl Pool {
         if self.shared.stop.load(Relaxed) {
             return Err(self.failure());
         }
-        sum(counts)
+        let n_threads = counts.len();
+        PieceCounts::sum(counts, n_threads)
     }
 }
 
@@ -232,31 +233,4 @@ fn serve(mut worker: Worker, i: usize, receiver: &Mutex<Receiver<Batch>>, shared
 
 fn next(receiver: &Mutex<Receiver<Batch>>) -> Option<Batch> {
     lock(receiver).recv().ok()
-}
-
-/// Adds up in rounds of pairs, the pairs of a round at the same time.
-fn sum(mut counts: Vec<PieceCounts>) -> Result<PieceCounts> {
-    while counts.len() > 1 {
-        counts.sort_by_key(PieceCounts::len);
-        let odd = if counts.len() % 2 == 1 { counts.pop() } else { None };
-        let mut pairs = Vec::new();
-        while let (Some(a), Some(b)) = (counts.pop(), counts.pop()) {
-            pairs.push((a, b));
-        }
-        counts = merge_pairs(pairs)?;
-        counts.extend(odd);
-    }
-    Ok(counts.pop().unwrap_or_default())
-}
-
-fn merge_pairs(mut pairs: Vec<(PieceCounts, PieceCounts)>) -> Result<Vec<PieceCounts>> {
-    let Some((a, b)) = pairs.pop() else { return Ok(Vec::new()) };
-    std::thread::scope(|scope| {
-        let others: Vec<_> = pairs.into_iter().map(|(a, b)| scope.spawn(|| a.merged(b))).collect();
-        let mut merged = vec![a.merged(b)?];
-        for other in others {
-            merged.push(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
-        }
-        Ok(merged)
-    })
 }
