@@ -105,12 +105,13 @@ impl Arena {
         self.chunks.iter().enumerate().flat_map(|(number, chunk)| records(number, chunk).map(|r| r.0))
     }
 
-    /// Hands each (location, piece, low half of the weight) to `take`, and frees the chunks on the way.
-    pub(super) fn drain<E>(self, mut take: impl FnMut(u32, &[u8], u64) -> Result<(), E>) -> Result<(), E> {
+    /// Hands the (location, piece, low half of the weight) of a chunk's records to `take`, and frees chunk by chunk.
+    pub(super) fn drain<E>(
+        self,
+        mut take: impl FnMut(&mut dyn Iterator<Item = (u32, &[u8], u64)>) -> Result<(), E>,
+    ) -> Result<(), E> {
         for (number, chunk) in self.chunks.into_iter().enumerate() {
-            for (location, record) in records(number, &chunk) {
-                take(location, piece_of(record), low_weight_of(record))?;
-            }
+            take(&mut records(number, &chunk).map(|(at, record)| (at, piece_of(record), low_weight_of(record))))?;
         }
         Ok(())
     }

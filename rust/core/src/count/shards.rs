@@ -2,15 +2,12 @@
 
 use super::key::Key;
 use super::order::{self, Ranked};
-use super::table::Table;
+use super::table::{BLOCK, Table, add_block};
 use crate::Result;
 use std::sync::{Mutex, PoisonError};
 
 /// Number of tables.
 const N: usize = 1 << Table::SHARD_BITS;
-
-/// Pieces of a block in [`Shards::add_spans`]: enough for the loads of a block to overlap, few enough for L1.
-const BLOCK: usize = 32;
 
 /// The map. The caller sees to it that all weights together fit 64 bits.
 #[derive(Clone, Debug)]
@@ -40,45 +37,22 @@ impl Shards {
     /// # Errors
     /// An arena is full.
     pub(super) fn add(&mut self, piece: &[u8], weight: u64) -> Result<()> {
-        self.add_key(&Key::new(piece), weight)
-    }
-
-    fn add_key(&mut self, key: &Key, weight: u64) -> Result<()> {
-        self.tables[shard_of(key.hash)].add(key, weight)
+        let key = Key::new(piece);
+        self.tables[shard_of(key.hash)].add(&key, weight)
     }
 
     /// Adds 1 to each span of `text`: the first begins at `start`, each next one where the last ended.
     ///
-    /// In blocks, a step at a time: hashes, then home slots, then records. The loads of a step do not depend on each
-    /// other and so overlap, where piece by piece each would wait for memory.
-    ///
     /// # Errors
     /// As [`add`](Self::add).
     pub(super) fn add_spans(&mut self, text: &[u8], mut start: usize, ends: &[usize]) -> Result<()> {
-        let mut keys = [Key::EMPTY; BLOCK];
-        let mut locations = [0; BLOCK];
-        let mut same_length = [false; BLOCK];
-        for block in ends.chunks(BLOCK) {
-            let n = block.len();
-            for (key, &end) in keys.iter_mut().zip(block) {
+        let mut block = [(Key::EMPTY, 1); BLOCK];
+        for ends in ends.chunks(BLOCK) {
+            for ((key, _), &end) in block.iter_mut().zip(ends) {
                 *key = Key::within(text, start, end);
                 start = end;
             }
-            for (location, key) in locations.iter_mut().zip(&keys[..n]) {
-                *location = self.tables[shard_of(key.hash)].at_home(key.hash);
-            }
-            for ((same, &location), key) in same_length.iter_mut().zip(&locations[..n]).zip(&keys) {
-                let arena = self.tables[shard_of(key.hash)].arena();
-                *same = location != 0 && arena.length(location) == key.piece.len();
-            }
-            for ((key, &location), &same) in keys[..n].iter().zip(&locations).zip(&same_length) {
-                let table = &mut self.tables[shard_of(key.hash)];
-                if same && table.arena().holds(location, key) {
-                    table.bump(location, 1);
-                } else {
-                    table.add(key, 1)?;
-                }
-            }
+            add_block(&mut *self.tables, shard_of, &block[..ends.len()])?;
         }
         Ok(())
     }

