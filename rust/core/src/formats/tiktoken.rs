@@ -51,7 +51,7 @@ fn check_ranks(tokenizer: &Tokenizer) -> Result<()> {
         Rule::Ranks(tokens) => {
             let made: Vec<&RankedToken> = tokens.iter().filter(|t| t.spelling.len() > 1).collect();
             match made.windows(2).find(|two| two[0].id > two[1].id) {
-                Some(two) => Err(out_of_order(tokenizer, two[1].id, two[0].id)),
+                Some(two) => Err(out_of_order(tokenizer, two[0].id, two[1].id)),
                 None => Ok(()),
             }
         }

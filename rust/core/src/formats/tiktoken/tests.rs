@@ -227,18 +227,22 @@ proptest! {
     }
 }
 
-/// Of all tokenizers with up to four merges over two letters, those that are refused are refused for a reason: ids do
-/// differ on some short text, or ids are not in order.
+/// Of 600 tokenizers with up to five merges, mostly over two letters, many are refused and would give other ids on a
+/// short text; of those that are written none does.
 #[test]
 fn refusals_are_not_idle() {
     let texts: Vec<Vec<u8>> = (1..=6u32)
         .flat_map(|n| (0..1 << n).map(move |bits| (0..n).map(|i| b'a' + (bits >> i & 1) as u8).collect()))
         .collect();
     let (mut n_written, mut n_refused) = (0, 0);
-    for code in 0..600usize {
-        let picks: Vec<(usize, usize)> =
-            (0..4).map(|i| (code * 7 / 5usize.pow(i) % 5, code / 3usize.pow(i) % 5)).collect();
-        let merges = pick_pairs(ByteOrder::Raw, &picks.iter().map(|&(l, r)| (l.min(8 + r), r)).collect::<Vec<_>>(), 1);
+    let mut state = 1u64;
+    let mut pick = || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        [0, 1, 8, 9, 10, 11][(state >> 33) as usize % 6]
+    };
+    for _ in 0..600 {
+        let picks: Vec<(usize, usize)> = (0..5).map(|_| (pick(), pick())).collect();
+        let merges = pick_pairs(ByteOrder::Raw, &picks, 1);
         let t = tokenizer(merges, "none");
         let list = t.merges().pairs();
         let Ok(ranks) = read(&ids_as_ranks(&t), named("none"), vec![]) else { continue };
