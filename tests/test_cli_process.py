@@ -32,7 +32,15 @@ def _env(**env: str) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tokenizer") / "ko.bpe"
-    done = run("train", "-", "--vocab", "400", "-o", path, data="사과나무에 사과가 열렸다. 나무 아래 사람이 있다.\n".encode() * 3)
+    done = run(
+        "train",
+        "-",
+        "--vocab",
+        "400",
+        "-o",
+        path,
+        data="사과나무에 사과가 열렸다. 나무 아래 사람이 있다.\n".encode() * 3,
+    )
     assert done.returncode == 0, done.stderr.decode()
     return path
 
@@ -205,7 +213,7 @@ def test_interrupt(tmp_path: Path, stage: str) -> None:
     if stage == "merging":
         assert run("count", big, "-o", "big.counts", cwd=tmp_path).returncode == 0
         argv[1] = "big.counts"
-    before = sorted(os.listdir(tmp_path))
+    before = sorted(tmp_path.iterdir())
     program = subprocess.Popen([*PROGRAM, *argv], stderr=subprocess.PIPE, cwd=tmp_path, env=_env())
     time.sleep(_seconds_until_busy(stage))
     assert program.poll() is None, "it ended before it could be interrupted: the corpus is too small"
@@ -215,7 +223,7 @@ def test_interrupt(tmp_path: Path, stage: str) -> None:
     seconds = time.monotonic() - started
     assert talk.decode() == "interrupted, nothing was written\n"
     assert program.returncode == 130
-    assert sorted(os.listdir(tmp_path)) == before
+    assert sorted(tmp_path.iterdir()) == before
     assert seconds < float(os.environ.get("BPE_LAB_INTERRUPT_SECONDS", "0.2"))
 
 

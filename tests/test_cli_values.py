@@ -112,8 +112,8 @@ def test_progress_in_words() -> None:
 
 # -- documents, as the core cuts them
 
-HOWS = ("file", "line", "blank-line", "separator:--", "separator:\n\n", "prefix:# ")
-_ALPHABET = [b"a", b"-", b"--", b"\n", b"\n\n", b"# ", b" ", b"\t\n", b"\r\n", b"\xea\xb0", "가".encode()]
+HOWS = ("file", "line", "blank-line", "separator:--", r"separator:\n\n", r"separator:\x61", "prefix:# ", "prefix:가")
+_ALPHABET = [b"a", b"-", b"--", b"\n", b"\n\n", b"# ", b" ", b"\t\n", b"\r\n", b"\r", b"\xea\xb0", "가".encode()]
 _TEXTS = st.lists(st.sampled_from(_ALPHABET), max_size=30).map(b"".join)
 
 
@@ -150,7 +150,9 @@ def test_documents_are_those_of_the_core(how: str, tmp_path: Path) -> None:
     assert how == "file" or len(found) > len(texts)
 
 
-@pytest.mark.parametrize("how", ["", "lines", "separator:", "prefix:", "separator", "file:x"])
+@pytest.mark.parametrize(
+    "how", ["", "lines", "separator:", "prefix:", "separator", "file:x", r"prefix:\n", r"separator:\q", "separator:\\"]
+)
 def test_no_such_documents(how: str) -> None:
     with pytest.raises(ArgumentError):
         cuts_for(how)

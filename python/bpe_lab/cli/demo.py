@@ -26,7 +26,7 @@ _UNITS = ("byte", "byte-char")
 _LANGUAGES = {"ko": "Korean", "en": "English", "code": "code"}
 _HELD_BACK = 5
 _DEFAULT_VOCABULARY = 4_000
-_SHOWN_PAIRS = ("p001", "p002", "p004")
+_SHOWN_PAIRS = ("p007", "p048", "p252")
 
 
 @dataclass(frozen=True)

@@ -22,34 +22,56 @@ def cuts_for(how: str) -> Cuts:
     Raises:
         ArgumentError: `how` is none of the ways.
     """
-    kind, colon, text = how.partition(":")
-    mark = text.encode("utf-8", "surrogateescape")
+    kind, _, text = how.partition(":")
     if how == "file":
         return lambda _data, _final: []
     if how == "line":
-        return _after(re.compile(rb"\n"))
+        return _after(b"\n")
     if how == "blank-line":
         return _after_blank_lines
-    if kind == "separator" and mark:
-        return _after(re.compile(re.escape(mark)))
-    if kind == "prefix" and mark:
-        return _before_lines(mark)
-    empty = colon and kind in ("separator", "prefix")
-    problem = "nothing stands after the colon" if empty else "there is no such way"
-    raise ArgumentError(f"--documents {how!r}: {problem}", f"one of {', '.join(HOW)}")
+    if kind not in ("separator", "prefix"):
+        raise ArgumentError(f"there is no --documents {how!r}", f"one of {', '.join(HOW)}")
+    mark = _mark(kind, text)
+    return _after(mark) if kind == "separator" else _before_lines(mark)
 
 
-def _after(pattern: re.Pattern[bytes]) -> Cuts:
+_ESCAPES = re.compile(r"(\\x[0-9A-Fa-f]{2}|\\.?)", re.DOTALL)
+_ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\"}
+
+
+def _mark(kind: str, text: str) -> bytes:
+    """Return the bytes of a separator or a prefix, escapes resolved."""
+    mark = b"".join(_bytes_of(kind, part) for part in _ESCAPES.split(text))
+    if not mark:
+        raise ArgumentError(f"--documents {kind} needs bytes after a colon", f"as in {kind}:---")
+    if kind == "prefix" and b"\n" in mark:
+        raise ArgumentError("no line begins with bytes that hold a line feed", "use separator:, or a prefix without it")
+    return mark
+
+
+def _bytes_of(kind: str, part: str) -> bytes:
+    if not part.startswith("\\"):
+        return part.encode("utf-8", "surrogateescape")
+    if part[1:] in _ESCAPED:
+        return _ESCAPED[part[1:]].encode()
+    if len(part) == 4:
+        return bytes.fromhex(part[2:])
+    raise ArgumentError(f"--documents {kind}: unknown escape {part!r}", r"there are \n, \r, \t, \\ and \xHH")
+
+
+def _after(mark: bytes) -> Cuts:
+    pattern = re.compile(re.escape(mark))
     return lambda data, _final: [found.end() for found in pattern.finditer(data)]
 
 
-_BLANK_LINES = re.compile(rb"\n(?:[ \t]*\r?\n)+")
+_BLANK_LINES = re.compile(rb"(?:\A|(?<=\n))(?:\r?\n)+")
 
 
 def _after_blank_lines(data: bytes, final: bool) -> list[int]:
+    """Return the ends of runs of blank lines; `data` begins where a line does."""
     ends = [found.end() for found in _BLANK_LINES.finditer(data)]
-    tail = len(data.rstrip(b" \t\r\n"))
-    return ends if final else [end for end in ends if end <= tail]
+    goes_on = not final and ends and data[ends[-1] :] in (b"", b"\r")
+    return ends[:-1] if goes_on else ends
 
 
 def _before_lines(prefix: bytes) -> Cuts:
