@@ -482,6 +482,7 @@ REFUSED = [
         ["train", "a.txt", "--vocab", "32x"], 2, "argument --vocab: not a number: '32x' (write 32000, 32k or 32Ki)"
     ),
     Refused(["train", "a.txt", "--vocab", "200"], 2, "--vocab must be at least 257 (256 bytes and 1 special), got 200"),
+    Refused(["train", "a.txt", "--vocab", "3Mi"], 2, "--vocab must be at most 2097152, got 3145728"),
     Refused(["train", "a.txt", "--pattern", "o201k"], 2, "no pattern is called 'o201k'"),
     Refused(["train", "a.txt", "--pattern", "gpt2", "--regex", "x"], 2, "not allowed with argument --pattern"),
     Refused(["train", "a.txt", "--regex", "("], 2, ""),
@@ -638,3 +639,9 @@ def test_completion_without_shtab(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(__import__("sys").modules, "shtab", None)
     done = run("completion", "bash")
     assert done.code == Exit.UNSUPPORTED and "bpe-lab[completion]" in done.talk
+
+
+def test_the_page_of_exit_codes() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "cli.md").read_text(encoding="utf-8")
+    for code, meaning in MEANINGS.items():
+        assert f"| {code} | {meaning} |" in page.replace("`", "")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from bpe_lab.cli.progress import Watch
 
 _N_BYTES = 256
+_MOST_IDS = 1 << 21
+"""The core's limit; checked here too, because the core sees the number only after the counting."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,8 @@ def _check_vocabulary(learning: Learning) -> None:
         raise ArgumentError(
             f"--vocab must be at least {least} (256 bytes and {n_special} special), got {learning.vocab_size}"
         )
+    if learning.vocab_size > _MOST_IDS:
+        raise ArgumentError(f"--vocab must be at most {_MOST_IDS}, got {learning.vocab_size}")
     if "" in learning.special_tokens:
         raise ArgumentError("a special token is empty")
 
