@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bpe_lab.cli.terminal import Terminal, amount, duration, peak_memory_bytes
+from bpe_lab.cli.terminal import Terminal, amount, clock, peak_memory_bytes, thousands
 
 if TYPE_CHECKING:
     from bpe_lab.training import Progress
@@ -53,30 +53,33 @@ class Pace:
 
 
 def describe(progress: "Progress", pace: Pace) -> str:
-    """Return what is worth saying in one line: `counting 12.3 MB of 28.0 MB, 53 MB/s, …`."""
+    """Return what is worth saying in one line: `counting 12.3 MB/28 MB, 53 MB/s, …`.
+
+    Short, so that it stands beside a bar in 80 columns.
+    """
     merging = progress.stage == "merge"
     done = progress.n_ids if merging else progress.n_bytes
     total = progress.n_ids_wanted if merging else progress.n_bytes_total
     pace.add(progress.seconds, done)
     parts = [_merged(progress, pace) if merging else _read(progress, pace)]
     left, memory = pace.seconds_left(total), peak_memory_bytes()
-    parts += [f"{duration(left)} left"] if left is not None else []
+    parts += [f"{clock(left)} left"] if left is not None else []
     parts += [f"peak {amount(memory)}"] if memory is not None else []
     return f"{_STAGES.get(progress.stage, progress.stage)} {', '.join(parts)}"
 
 
 def _read(progress: "Progress", pace: Pace) -> str:
-    total = f" of {amount(progress.n_bytes_total)}" if progress.n_bytes_total is not None else ""
+    total = f"/{amount(progress.n_bytes_total)}" if progress.n_bytes_total is not None else ""
     speed = pace.per_second()
     rate = f", {amount(speed)}/s" if speed else ""
-    pieces = f", {progress.n_pieces:,} pieces" if progress.n_pieces else ""
+    pieces = f", {thousands(progress.n_pieces)} pieces" if progress.n_pieces else ""
     return f"{amount(progress.n_bytes)}{total}{rate}{pieces}"
 
 
 def _merged(progress: "Progress", pace: Pace) -> str:
     speed = pace.per_second()
-    rate = f", {speed:,.0f} a second" if speed else ""
-    return f"{progress.n_ids:,} of {progress.n_ids_wanted:,} tokens{rate}"
+    rate = f", {thousands(round(speed))}/s" if speed else ""
+    return f"{progress.n_ids:,}/{progress.n_ids_wanted:,} tokens{rate}"
 
 
 def fraction(progress: "Progress") -> float | None:
@@ -117,8 +120,9 @@ def _plain(terminal: Terminal) -> Watch:
 def _bar(terminal: Terminal) -> Iterator[Watch]:
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bars
+    from rich.table import Column
 
-    columns = (BarColumn(bar_width=12), TextColumn("{task.description}"))
+    columns = (BarColumn(bar_width=6), TextColumn("{task.description}", table_column=Column(no_wrap=True)))
     with Bars(*columns, console=terminal.console(sys.stderr), transient=True, refresh_per_second=8) as bars:
         task, pace = bars.add_task("starting", total=None), Pace()
 

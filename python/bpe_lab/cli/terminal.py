@@ -137,6 +137,28 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def clock(seconds: float) -> str:
+    """Return a time as a clock shows it.
+
+    >>> clock(7.4), clock(83), clock(7300)
+    ('0:07', '1:23', '2:01:40')
+    """
+    hours, rest = divmod(round(seconds), 3600)
+    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
+
+
+def thousands(n: int) -> str:
+    """Return a number in short.
+
+    >>> thousands(999), thousands(12_345), thousands(12_345_678)
+    ('999', '12.3k', '12.3M')
+    """
+    if n < 1000:
+        return str(n)
+    value, unit = (n / 1e3, "k") if n < 999_500 else (n / 1e6, "M")
+    return f"{value:.3g}{unit}" if value < 999.5 else f"{value:,.0f}{unit}"
+
+
 def peak_memory_bytes() -> int | None:
     """Return the most memory this process ever held; None where the system does not tell."""
     try:
