@@ -209,7 +209,7 @@ def test_broken_hugging_face_files(tiny: Tokenizer) -> None:
     from bpe_lab import _core
 
     whole = tiny._core.to_huggingface()
-    for n in range(len(whole) - 1):
+    for n in range(len(whole.rstrip())):
         with pytest.raises(BpeLabError):
             _core.Tokenizer.from_huggingface(whole[:n])
     definition = json.loads(whole)
@@ -245,7 +245,7 @@ def test_tiktoken_gives_the_same_ids(tmp_path: Path) -> None:
         assert spec and spec.loader
         made = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(made)
-        theirs = made.encoding()
+        theirs = made.encoding
         assert isinstance(theirs, tiktoken.Encoding)
         documents = texts(MANY // 3, seed=18)
         ids, offsets = ours.encode_batch(documents)
@@ -270,8 +270,8 @@ def test_a_rank_file_of_no_known_name_needs_a_pattern(korean: Tokenizer, tmp_pat
     ("change", "message"),
     [
         (lambda lines: lines[:-40], "byte"),
-        (lambda lines: [*lines, lines[0]], "twice|duplicate|same"),
-        (lambda lines: [*lines, b"//// 5"], "twice|duplicate|same|rank|id"),
+        (lambda lines: [*lines, lines[0]], "twice|given"),
+        (lambda lines: [*lines, b"//// 5"], "given|rank|id"),
         (lambda lines: [*lines, b"????? 99999"], "base64"),
         (lambda lines: [*lines, b"YWE="], "line"),
         (lambda lines: [*lines, b"YWE= x"], "rank"),

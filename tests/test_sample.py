@@ -54,7 +54,7 @@ def test_a_template_would_be_caught() -> None:
     ("register", "characters"),
     [
         ("chat", "ㅋㅠㅎㅇ"),
-        ("hanja", "國漢"),
+        ("hanja", "人書年"),
         ("old", "\u1112\u119e"),  # conjoining jamo: old Hangul has no precomposed form
         ("tech", "aZ09"),
     ],

@@ -45,7 +45,7 @@ def merges_of(tokenizer: Tokenizer) -> list[tuple[bytes, bytes]]:
 
 @given(
     st.dictionaries(
-        st.lists(st.sampled_from([b"a", b"b", "가".encode(), "각".encode(), b" ", b"\xea", b"\x00"]), max_size=9).map(b"".join),
+        st.lists(st.sampled_from([b"a", b"b", "가".encode(), "각".encode(), b" ", b"\xea", b"\x00"]), min_size=1, max_size=9).map(b"".join),
         st.integers(1, 5) | st.just(2**33),
         min_size=1,
         max_size=8,
@@ -227,7 +227,7 @@ def test_samples_out_of_range(text: str, folder: Path) -> None:
 
 def test_a_sample_of_one_document_names_the_option(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("하나\n둘\n")
-    with pytest.raises(CorpusError, match="one document") as e:
+    with pytest.raises(CorpusError, match="needs at least 2") as e:
         bpe_lab.count_pieces(tmp_path / "a.txt", sample=0.5)
     assert "--documents" in str(e.value)
 

@@ -9,7 +9,10 @@ use std::collections::HashMap;
 
 fn counts_of<'a>(pieces: impl IntoIterator<Item = (&'a [u8], u64)>) -> PieceCounts {
     let mut counts = PieceCounts::new();
-    pieces.into_iter().filter(|(piece, _)| !piece.is_empty()).for_each(|(piece, weight)| counts.add(piece, weight).unwrap());
+    pieces
+        .into_iter()
+        .filter(|(piece, _)| !piece.is_empty())
+        .for_each(|(piece, weight)| counts.add(piece, weight).unwrap());
     counts
 }
 
