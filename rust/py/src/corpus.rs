@@ -123,11 +123,11 @@ impl PyPieceCounts {
 
 /// Counts pieces of pushed blocks on threads of its own.
 #[pyclass(name = "Counter", module = "bpe_lab._core")]
-pub(crate) struct PyCounter(Option<Counter>);
+pub(crate) struct PyCounter(Option<Box<Counter>>);
 
 impl PyCounter {
     fn running(&mut self, py: Python<'_>) -> PyResult<&mut Counter> {
-        self.0.as_mut().ok_or_else(|| exception(py, "ArgumentError", "this counter has finished", None))
+        self.0.as_deref_mut().ok_or_else(|| exception(py, "ArgumentError", "this counter has finished", None))
     }
 }
 
@@ -150,7 +150,7 @@ impl PyCounter {
             (None, Some(threshold)) => Sample::Below { threshold, seed: sample_seed },
             (None, None) => Sample::All,
         };
-        Counter::new(pattern.0.clone(), documents, sample, threads).or_raise(py).map(|c| Self(Some(c)))
+        Counter::new(pattern.0.clone(), documents, sample, threads).or_raise(py).map(|c| Self(Some(Box::new(c))))
     }
 
     fn push(&mut self, py: Python<'_>, block: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -189,11 +189,11 @@ impl PyCounter {
 
 /// The first pass of a sample by size.
 #[pyclass(name = "SampleBySize", module = "bpe_lab._core")]
-pub(crate) struct PySampleBySize(Option<SampleBySize>);
+pub(crate) struct PySampleBySize(Option<Box<SampleBySize>>);
 
 impl PySampleBySize {
     fn running(&mut self, py: Python<'_>) -> PyResult<&mut SampleBySize> {
-        self.0.as_mut().ok_or_else(|| exception(py, "ArgumentError", "this pass has finished", None))
+        self.0.as_deref_mut().ok_or_else(|| exception(py, "ArgumentError", "this pass has finished", None))
     }
 }
 
@@ -203,7 +203,7 @@ impl PySampleBySize {
     #[pyo3(signature = (documents, size_bytes, sample_seed=0))]
     fn new(py: Python<'_>, documents: &str, size_bytes: u64, sample_seed: u64) -> PyResult<Self> {
         let documents = Documents::parse(documents).or_raise(py)?;
-        SampleBySize::new(&documents, size_bytes, sample_seed).or_raise(py).map(|pass| Self(Some(pass)))
+        SampleBySize::new(&documents, size_bytes, sample_seed).or_raise(py).map(|pass| Self(Some(Box::new(pass))))
     }
 
     fn push(&mut self, py: Python<'_>, block: &Bound<'_, PyAny>) -> PyResult<()> {

@@ -10,6 +10,22 @@ use bpe_lab_core::{formats, pretokenize, train::TieBreak, unit::Unit};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+/// Python places objects at multiples of 16 bytes. What a class holds directly must not ask for more (the counter's
+/// substring searcher holds a vector register and does): such a value goes into a box.
+macro_rules! fits_a_python_object {
+    ($($class:ty),*) => { $(const _: () = assert!(align_of::<$class>() <= 16, "put it into a Box");)* };
+}
+
+fits_a_python_object!(
+    corpus::PyPattern,
+    corpus::PyPieceCounts,
+    corpus::PyCounter,
+    corpus::PySampleBySize,
+    training::PyLearned,
+    tokenizer::PyTokenizer,
+    tokenizer::PyStreamDecoder
+);
+
 /// Which format a tokenizer file has: `native`, `hf`, `tiktoken` or None.
 #[pyfunction]
 fn detect_format(data: &[u8]) -> Option<&'static str> {

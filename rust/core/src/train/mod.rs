@@ -74,7 +74,7 @@ impl TrainOptions {
     /// The id of every base symbol: bytes in the order of the tie rule, atoms by their number.
     ///
     /// # Errors
-    /// `n_ids` outside the base alphabet ..= [`MAX_IDS`]; a `min_frequency` of 0.
+    /// `n_ids` outside the base alphabet ..= [`MAX_IDS`]; a `min_frequency` or `max_token_bytes` of 0.
     pub fn base_ids(&self) -> Result<Vec<TokenId>> {
         let n_base = self.unit.n_base();
         if self.n_ids < n_base {
@@ -89,6 +89,9 @@ impl TrainOptions {
         }
         if self.min_frequency == 0 {
             return Err(Error::argument("min_frequency must be at least 1, got 0"));
+        }
+        if self.max_token_bytes == Some(0) {
+            return Err(Error::argument("max_token_bytes must be at least 1, got 0"));
         }
         let bytes = self.tie.byte_order().ids();
         Ok((0..n_base).map(|s| bytes.get(s).copied().unwrap_or(TokenId(s as u32))).collect())
