@@ -7,8 +7,10 @@ use regex_syntax::hir::{Class as HirClass, HirKind};
 use std::sync::LazyLock;
 
 /// The version of Unicode behind `\p{..}` and `\s` in every named pattern and every user's regex: that of the
-/// `regex-syntax` crate. Oniguruma, Python's `regex` and others may carry another one and then differ on code points
-/// assigned in between.
+/// `regex-syntax` crate.
+///
+/// Others may carry another version and then cut code points otherwise that were assigned in between. Seen with o200k over
+/// all code points: Oniguruma in `tokenizers` 0.23.3, none; Python's `regex` 2026.11.15, 17,559, all unassigned in 16.0.
 pub const UNICODE_VERSION: &str = "16.0.0";
 
 /// What a code point is to the patterns. Every code point has exactly one class.
@@ -86,7 +88,7 @@ struct Table {
 static TABLE: LazyLock<Table> = LazyLock::new(Table::build);
 
 impl Table {
-    /// 0.3 ms in a release build, 90 KB.
+    /// Under a millisecond in a release build; about 90 KB.
     fn build() -> Self {
         let flat = flat_classes();
         let mut table = Self { stage: Vec::with_capacity(flat.len() / BLOCK), blocks: Vec::new() };

@@ -6,118 +6,106 @@
 
 #![allow(unsafe_code)]
 
-#[cfg(any(test, not(target_arch = "x86_64")))]
-use super::bits::Portable;
+use super::bits::{BLOCK, Lanes};
 use super::blocks::{self, BlockPattern};
+use std::arch::x86_64::*;
 
 /// [`blocks::scan`] with the widest registers at hand.
 pub(super) fn scan<P: BlockPattern>(text: &[u8], start: usize, limit: usize, ends: &mut Vec<usize>) -> usize {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("popcnt") {
-            // SAFETY: the processor has the features that `scan_avx2` is compiled for.
-            return unsafe { x86::scan_avx2::<P>(text, start, limit, ends) };
-        }
-        blocks::scan::<x86::Sse2, P>(text, start, limit, ends)
+    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("popcnt") {
+        // SAFETY: the processor has the features that `scan_avx2` is compiled for.
+        return unsafe { scan_avx2::<P>(text, start, limit, ends) };
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    blocks::scan::<Portable, P>(text, start, limit, ends)
+    blocks::scan::<Sse2, P>(text, start, limit, ends)
 }
 
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    use crate::pretokenize::bits::{BLOCK, Lanes};
-    use crate::pretokenize::blocks::{self, BlockPattern};
-    use std::arch::x86_64::*;
+#[target_feature(enable = "avx2,bmi1,popcnt")]
+fn scan_avx2<P: BlockPattern>(text: &[u8], start: usize, limit: usize, ends: &mut Vec<usize>) -> usize {
+    blocks::scan::<Avx2, P>(text, start, limit, ends)
+}
 
-    #[target_feature(enable = "avx2,bmi1,popcnt")]
-    pub fn scan_avx2<P: BlockPattern>(text: &[u8], start: usize, limit: usize, ends: &mut Vec<usize>) -> usize {
-        blocks::scan::<Avx2, P>(text, start, limit, ends)
-    }
+/// Four registers of 16 bytes. Every x86-64 processor has SSE2.
+pub(super) struct Sse2([__m128i; 4]);
 
-    /// Four registers of 16 bytes. Every x86-64 processor has SSE2.
-    pub struct Sse2([__m128i; 4]);
+/// Two registers of 32 bytes. Made only inside `scan_avx2`, and in tests after the same check.
+pub(super) struct Avx2([__m256i; 2]);
 
-    /// Two registers of 32 bytes. Made only inside `scan_avx2`, and in tests after the same check.
-    pub struct Avx2([__m256i; 2]);
+/// The compares, from the instructions of one register width.
+macro_rules! lanes {
+    ($lanes:ident, $register:ty, $size:literal, $mask:ty, $indices:tt, $load:ident, $set:ident, $equal:ident,
+     $min:ident, $sub:ident, $or:ident, $movemask:ident) => {
+        impl Lanes for $lanes {
+            #[inline(always)]
+            fn load(block: &[u8; BLOCK]) -> Self {
+                // SAFETY: the instructions are there (see the type); the addresses lie `$size` or more bytes before the
+                // end of the block.
+                unsafe { lanes!(@load $lanes, $register, $size, $load, block, $indices) }
+            }
 
-    /// The compares, from the instructions of one register width.
-    macro_rules! lanes {
-        ($lanes:ident, $register:ty, $size:literal, $mask:ty, $indices:tt, $load:ident, $set:ident, $equal:ident,
-         $min:ident, $sub:ident, $or:ident, $movemask:ident) => {
-            impl Lanes for $lanes {
-                #[inline(always)]
-                fn load(block: &[u8; BLOCK]) -> Self {
-                    // SAFETY: the instructions are there (see the type); the addresses lie `$size` or more bytes before the
-                    // end of the block.
-                    unsafe { lanes!(@load $lanes, $register, $size, $load, block, $indices) }
-                }
-
-                #[inline(always)]
-                fn equal(&self, byte: u8) -> u64 {
-                    // SAFETY: the instructions are there (see the type).
-                    unsafe {
-                        let wanted = $set(byte as i8);
-                        lanes!(@mask self, $size, $mask, $movemask, v, $equal(v, wanted), $indices)
-                    }
-                }
-
-                #[inline(always)]
-                fn between(&self, first: u8, last: u8) -> u64 {
-                    // SAFETY: the instructions are there (see the type).
-                    unsafe {
-                        let (low, width) = ($set(first as i8), $set((last - first) as i8));
-                        lanes!(@mask self, $size, $mask, $movemask, v, {
-                            let above = $sub(v, low);
-                            $equal($min(above, width), above)
-                        }, $indices)
-                    }
-                }
-
-                #[inline(always)]
-                fn letters(&self) -> u64 {
-                    // SAFETY: the instructions are there (see the type).
-                    unsafe {
-                        let (case, low, width) = ($set(0x20), $set(b'a' as i8), $set((b'z' - b'a') as i8));
-                        lanes!(@mask self, $size, $mask, $movemask, v, {
-                            let above = $sub($or(v, case), low);
-                            $equal($min(above, width), above)
-                        }, $indices)
-                    }
-                }
-
-                #[inline(always)]
-                fn non_ascii(&self) -> u64 {
-                    // SAFETY: the instructions are there (see the type).
-                    unsafe { lanes!(@mask self, $size, $mask, $movemask, v, v, $indices) }
+            #[inline(always)]
+            fn equal(&self, byte: u8) -> u64 {
+                // SAFETY: the instructions are there (see the type).
+                unsafe {
+                    let wanted = $set(byte as i8);
+                    lanes!(@mask self, $size, $mask, $movemask, v, $equal(v, wanted), $indices)
                 }
             }
-        };
-        (@load $lanes:ident, $register:ty, $size:literal, $load:ident, $block:ident, [$($i:literal)*]) => {
-            $lanes([$($load($block.as_ptr().add($size * $i).cast::<$register>())),*])
-        };
-        (@mask $self:ident, $size:literal, $mask:ty, $movemask:ident, $v:ident, $test:expr, [$($i:literal)*]) => {
-            0 $(| {
-                let $v = $self.0[$i];
-                u64::from($movemask($test) as $mask) << ($size * $i)
-            })*
-        };
-    }
 
-    lanes!(
-        Sse2, __m128i, 16, u16, [0 1 2 3], _mm_loadu_si128, _mm_set1_epi8, _mm_cmpeq_epi8, _mm_min_epu8, _mm_sub_epi8,
-        _mm_or_si128, _mm_movemask_epi8
-    );
-    lanes!(
-        Avx2, __m256i, 32, u32, [0 1], _mm256_loadu_si256, _mm256_set1_epi8, _mm256_cmpeq_epi8, _mm256_min_epu8,
-        _mm256_sub_epi8, _mm256_or_si256, _mm256_movemask_epi8
-    );
+            #[inline(always)]
+            fn between(&self, first: u8, last: u8) -> u64 {
+                // SAFETY: the instructions are there (see the type).
+                unsafe {
+                    let (low, width) = ($set(first as i8), $set((last - first) as i8));
+                    lanes!(@mask self, $size, $mask, $movemask, v, {
+                        let above = $sub(v, low);
+                        $equal($min(above, width), above)
+                    }, $indices)
+                }
+            }
+
+            #[inline(always)]
+            fn letters(&self) -> u64 {
+                // SAFETY: the instructions are there (see the type).
+                unsafe {
+                    let (case, low, width) = ($set(0x20), $set(b'a' as i8), $set((b'z' - b'a') as i8));
+                    lanes!(@mask self, $size, $mask, $movemask, v, {
+                        let above = $sub($or(v, case), low);
+                        $equal($min(above, width), above)
+                    }, $indices)
+                }
+            }
+
+            #[inline(always)]
+            fn non_ascii(&self) -> u64 {
+                // SAFETY: the instructions are there (see the type).
+                unsafe { lanes!(@mask self, $size, $mask, $movemask, v, v, $indices) }
+            }
+        }
+    };
+    (@load $lanes:ident, $register:ty, $size:literal, $load:ident, $block:ident, [$($i:literal)*]) => {
+        $lanes([$($load($block.as_ptr().add($size * $i).cast::<$register>())),*])
+    };
+    (@mask $self:ident, $size:literal, $mask:ty, $movemask:ident, $v:ident, $test:expr, [$($i:literal)*]) => {
+        0 $(| {
+            let $v = $self.0[$i];
+            u64::from($movemask($test) as $mask) << ($size * $i)
+        })*
+    };
 }
+
+lanes!(
+    Sse2, __m128i, 16, u16, [0 1 2 3], _mm_loadu_si128, _mm_set1_epi8, _mm_cmpeq_epi8, _mm_min_epu8, _mm_sub_epi8,
+    _mm_or_si128, _mm_movemask_epi8
+);
+lanes!(
+    Avx2, __m256i, 32, u32, [0 1], _mm256_loadu_si256, _mm256_set1_epi8, _mm256_cmpeq_epi8, _mm256_min_epu8,
+    _mm256_sub_epi8, _mm256_or_si256, _mm256_movemask_epi8
+);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pretokenize::bits::{BLOCK, Lanes};
+    use crate::pretokenize::bits::Portable;
 
     /// Every byte at every place of a block, in all masks that scanners ask for and some more.
     fn agrees_with_portable<L: Lanes>() {
@@ -136,11 +124,10 @@ mod tests {
     }
 
     #[test]
-    #[cfg(target_arch = "x86_64")]
     fn registers_agree_with_single_bytes() {
-        agrees_with_portable::<x86::Sse2>();
+        agrees_with_portable::<Sse2>();
         if is_x86_feature_detected!("avx2") {
-            agrees_with_portable::<x86::Avx2>();
+            agrees_with_portable::<Avx2>();
         } else {
             println!("skipped: this processor has no AVX2");
         }

@@ -229,7 +229,7 @@ fn o200k_agrees_with_its_regex() {
     agrees_with_its_regex(Named::O200k);
 }
 
-/// The block scanner as machines without vector code run it.
+/// The block scanner without vector code.
 fn portable_scan(named: Named) -> fn(&[u8], usize, usize, &mut Vec<usize>) -> usize {
     match named {
         Named::Gpt2 => blocks::scan::<Portable, blocks::Gpt2>,
