@@ -154,3 +154,29 @@ fn length_of(record: &[u8]) -> usize {
 fn piece_of(record: &[u8]) -> &[u8] {
     &record[WORD..WORD + length_of(record)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pieces of one hash are rare, so that the map's tests hardly meet them.
+    #[test]
+    fn holds_no_other_piece() {
+        let text: Vec<u8> = (1..60).collect();
+        for n in 1..50 {
+            let mut arena = Arena::default();
+            let location = arena.push(&Key::new(&text[..n]), 1).unwrap();
+            arena.push(&Key::new(b"next"), 1).unwrap();
+            assert!(arena.holds(location, &Key::new(&text[..n])));
+            assert!(!arena.holds(location, &Key::new(&text[..n + 1])));
+            for i in 0..n {
+                let mut other = text[..n].to_vec();
+                other[i] ^= 0x80;
+                assert!(!arena.holds(location, &Key::new(&other)), "byte {i} of {n}");
+                other[i] = 0;
+                assert!(!arena.holds(location, &Key::new(&other)), "byte {i} of {n}");
+            }
+            assert!(n == 1 || !arena.holds(location, &Key::new(&text[..n - 1])));
+        }
+    }
+}

@@ -146,3 +146,45 @@ impl Filler {
 fn takes((threshold, seed): (u64, u64), document: &[u8]) -> bool {
     content_hash(document, seed) < threshold
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is handed on when `document` comes in blocks of `step` bytes.
+    fn batches(pattern: &str, document: &[u8], step: usize) -> Vec<Batch> {
+        let mut filler = Filler::new(Pattern::from_name(pattern).unwrap(), None);
+        let mut all = Vec::new();
+        let mut submit = |batch| {
+            all.push(batch);
+            Ok(Batch::default())
+        };
+        for block in document.chunks(step) {
+            filler.add(block, false, &mut submit).unwrap();
+        }
+        filler.add(&[], true, &mut submit).unwrap();
+        filler.hand_on(&mut submit).unwrap();
+        assert_eq!((filler.n_taken, filler.taken_bytes), (1, document.len() as u64));
+        all
+    }
+
+    #[test]
+    fn a_large_document_is_cut_where_pieces_begin() {
+        let document = b"some words that make up a large document".repeat(50_000);
+        for step in [1 << 30, 100_000, 4_099] {
+            let parts = batches("gpt2", &document, step);
+            assert!(parts.len() >= 7 && parts.iter().all(|b| b.bytes.len() <= BATCH_BYTES), "{}", parts.len());
+            assert!(parts[1..].iter().all(|b| b.bytes[0] == b' ' && b.ends == [b.bytes.len()]));
+            assert!(parts.iter().map(|b| b.number).eq(0..parts.len() as u64));
+            assert_eq!(parts.iter().flat_map(|b| b.bytes.clone()).collect::<Vec<u8>>(), document);
+        }
+    }
+
+    #[test]
+    fn a_document_without_cuts_stays_whole() {
+        let document = b"some words".repeat(100_000);
+        let parts = batches("none", &document, 10_000);
+        assert_eq!(parts.len(), 1);
+        assert_eq!((&parts[0].bytes, &parts[0].ends[..]), (&document, &[1_000_000][..]));
+    }
+}

@@ -206,3 +206,22 @@ fn a_huge_document_without_safe_cuts_is_one_piece() {
         assert_eq!(counts.sorted(), [(&text[..], 1), (b"b", 1)]);
     }
 }
+
+#[test]
+fn a_large_document_counts_as_a_whole() {
+    let text = "단어 나열 \n and words\n\n".as_bytes().repeat(60_000);
+    let twin = count_whole(&named("gpt2"), &Documents::File, Sample::All, std::slice::from_ref(&text));
+    for (threads, step) in [(1, 1 << 30), (2, 65_536), (4, 999)] {
+        let counter = Counter::new(named("gpt2"), Documents::File, Sample::All, threads).unwrap();
+        let counts = counted(counter, std::slice::from_ref(&text), step).unwrap();
+        assert_eq!(counts.sorted(), twin.sorted());
+    }
+}
+
+#[test]
+fn counters_may_cross_threads() {
+    fn is_shared<T: Send + Sync>() {}
+    is_shared::<Counter>();
+    is_shared::<PieceCounts>();
+    is_shared::<SampleBySize>();
+}
