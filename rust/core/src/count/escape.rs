@@ -1,4 +1,4 @@
-//! Bytes as printable text and back: `\t`, `\n`, `\r`, `\\` and `\xHH`. Shared by the two-column file and the command line.
+//! Bytes as printable text and back: `\t`, `\n`, `\r`, `\\` and `\xHH`, for the two-column file and the command line.
 
 use crate::{Error, Result};
 

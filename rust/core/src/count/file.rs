@@ -1,4 +1,4 @@
-//! bpe-lab's count file, laid out in docs/formats-counts.md. Canonical: equal counts give equal bytes.
+//! bpe-lab's count file, laid out in docs/formats.md. Canonical: equal counts give equal bytes.
 //!
 //! Reads front to back, allocates only for what has arrived, and trusts nothing before the checksum has come out.
 

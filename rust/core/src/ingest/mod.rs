@@ -1,4 +1,4 @@
-//! Blocks of bytes to counted pieces: documents, samples, threads. The caller opens files; this reads what it is handed.
+//! Blocks of bytes to counted pieces: documents, samples, threads. Opens no file: it reads what it is handed.
 //!
 //! It does not decode, normalise or strip: what is pushed is what is counted, a leading BOM and CR LF included.
 
