@@ -30,7 +30,7 @@ pub(super) const TUNING: Tuning = Tuning { bar, n_pairs_at_once: 1 << 14 };
 
 /// The first bar is the number of tokens divided by this. A lower bar holds too many pairs, whose positions nobody
 /// reads; a higher one has the corpus counted once more.
-const FIRST_BAR: u64 = 1024;
+const FIRST_BAR: u64 = 8192;
 
 /// Half the count that the last of `n_more` merges will have, if counts go on falling with rank as they did since the
 /// middle of `steps`.
@@ -40,6 +40,9 @@ fn bar(n_tokens: u64, steps: &[Step], n_more: usize) -> u64 {
     let growth = 1.0 + n_more as f64 / steps.len() as f64;
     (last.count as f64 * growth.powf(-exponent) / 2.0) as u64
 }
+
+/// Positions whose cells are looked at together before any is merged, so that their cache misses overlap.
+const GROUP: usize = 64;
 
 /// Learns with cells of width `C`, which must hold `n_ids` itself.
 pub(super) fn train<C: Cell>(
@@ -121,12 +124,16 @@ impl<C: Cell> Trainer<'_, C> {
     /// did stand to the front; there are as many as `beside` then has.
     fn join(&mut self, positions: &mut [u32], left: u32, right: u32, result: u32, watch: &mut Watch) -> Result<()> {
         let (n_left, n_right) = (self.corpus.len(left), self.corpus.len(right));
-        for start in (0..positions.len()).step_by(BLOCK) {
-            let end = positions.len().min(start + BLOCK);
+        let mut heads = [0; GROUP];
+        for start in (0..positions.len()).step_by(GROUP) {
+            let end = positions.len().min(start + GROUP);
+            for (head, &at) in heads.iter_mut().zip(&positions[start..end]) {
+                *head = self.corpus.at(at);
+            }
             for i in start..end {
                 let at = positions[i];
                 let middle = at + n_left;
-                if self.corpus.at(at) != left || self.corpus.at(middle) != right {
+                if heads[i - start] != left || self.corpus.at(at) != left || self.corpus.at(middle) != right {
                     continue;
                 }
                 let (before, after) = (self.corpus.before(at), self.corpus.at(middle + n_right));
