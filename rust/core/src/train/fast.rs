@@ -1,5 +1,6 @@
 //! The merge loop over [`Corpus`] and [`Index`]. Its obvious twin is [`naive`](super::naive).
 
+use super::census::{Census, Limits};
 use super::corpus::{Cell, Corpus};
 use super::index::Index;
 use super::neighbours::Side;
@@ -22,11 +23,11 @@ pub(super) type Bar = fn(u64, &[Step], usize) -> u64;
 #[derive(Clone, Copy)]
 pub(super) struct Tuning {
     pub(super) bar: Bar,
-    /// Pairs are counted so many at a time, or a 32nd of the cells if that is more.
-    pub(super) n_pairs_at_once: usize,
+    /// Besides, twice as many pairs are held as merges are wanted: few pairs win that are not among them.
+    pub(super) limits: Limits,
 }
 
-pub(super) const TUNING: Tuning = Tuning { bar, n_pairs_at_once: 1 << 14 };
+pub(super) const TUNING: Tuning = Tuning { bar, limits: Limits { n_counted: 1 << 14, n_kept: 1 << 14 } };
 
 /// The first bar is the number of tokens divided by this. A lower bar holds too many pairs, whose positions nobody
 /// reads; a higher one has the corpus counted once more.
@@ -84,8 +85,9 @@ impl<C: Cell> Trainer<'_, C> {
         let mut n_more = options.n_ids - self.tokens.len();
         while n_more > 0 {
             let bar = (tuning.bar)(self.n_tokens, steps, n_more).max(options.min_frequency);
-            let index = Index::build(&self.corpus, &mut self.tokens, bar, tuning.n_pairs_at_once, watch)?;
-            let Some(mut index) = index else { return Ok(Stop::NoPairs) };
+            let limits = Limits { n_kept: tuning.limits.n_kept + 2 * n_more, ..tuning.limits };
+            let census = Census::take(&self.corpus, &mut self.tokens, bar, limits, watch)?;
+            let Some(mut index) = Index::build(&self.corpus, census, watch)? else { return Ok(Stop::NoPairs) };
             if index.bar() < options.min_frequency {
                 return Ok(Stop::TooRare(index.bar()));
             }

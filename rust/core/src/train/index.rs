@@ -4,22 +4,16 @@
 //! wins. That is exact, not a guess: the count of a pair only falls once it is made, so a pair that is not held stays
 //! below the bar, and once the best pair held does, the index is built anew from the corpus with a lower bar.
 
+use super::census::Census;
 use super::corpus::{Cell, Corpus, Occurrence};
 use super::neighbours::Sum;
-use super::pairs::{Entry, Table, hash, ids, key};
+use super::pairs::{Entry, Table, ids, key};
 use super::tokens::Tokens;
 use super::watch::Watch;
 use crate::Result;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
-
-/// Salts of the table that counts and of the table that lasts.
-const COUNTED: u64 = 0;
-const HELD: u64 = 0x5851_F42D_4C95_7F2D;
-
-/// Pairs are counted so many at a time that their table takes 1.5 to 3 bytes a cell.
-const PAIRS_SHARE: usize = 32;
 
 /// Pairs held, positions, queue.
 pub(super) struct Index {
@@ -35,27 +29,18 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// Counts the corpus and holds every allowed pair of at least `bar` occurrences, or as many as the commonest has
-    /// if that is less. `None` where there is no allowed pair.
-    pub(super) fn build<C: Cell>(
-        corpus: &Corpus<C>,
-        tokens: &mut Tokens,
-        bar: u64,
-        n_at_once: usize,
-        watch: &mut Watch,
-    ) -> Result<Option<Self>> {
-        let limit = n_at_once.max(corpus.n_cells() / PAIRS_SHARE);
-        let mut bar = bar.max(1);
-        let (mut table, best) = count(corpus, tokens, bar, limit, watch)?;
-        if best == 0 {
+    /// Finds the positions of the pairs that a census kept. `None` where it kept none.
+    pub(super) fn build<C: Cell>(corpus: &Corpus<C>, census: Census, watch: &mut Watch) -> Result<Option<Self>> {
+        let Census { kept: mut table, bar, .. } = census;
+        if table.len() == 0 {
             return Ok(None);
         }
-        if best < bar {
-            bar = best;
-            table = count(corpus, tokens, bar, limit, watch)?.0;
-        }
         let pool = positions(corpus, &mut table, watch)?;
-        let queue = table.iter().map(|e| (e.count, Reverse(e.key))).collect();
+        let mut queue = BinaryHeap::with_capacity(table.len());
+        for entry in table.iter() {
+            queue.push((entry.count, Reverse(entry.key)));
+            watch.spend(1)?;
+        }
         let pool_limit = 2 * pool.len() + corpus.n_cells() / 4;
         Ok(Some(Self { table, pool, queue, bar, pool_limit }))
     }
@@ -128,59 +113,6 @@ impl Index {
         self.queue.push((sum.weight, Reverse(key)));
         Some(start)
     }
-}
-
-/// Counts all pairs; gives the allowed ones of at least `bar` occurrences, and what the commonest allowed one has.
-///
-/// Pairs are counted in parts by their hash, of which there are so many that none has more than `limit`: a corpus holds
-/// millions of distinct pairs, of which thousands are kept.
-fn count<C: Cell>(
-    corpus: &Corpus<C>,
-    tokens: &mut Tokens,
-    bar: u64,
-    limit: usize,
-    watch: &mut Watch,
-) -> Result<(Table, u64)> {
-    let (mut held, mut part_counts) = (Table::new(HELD), Table::new(COUNTED));
-    let (mut best, mut part, mut bits) = (0, 0, 0);
-    while part < 1 << bits {
-        if !count_part(corpus, part, bits, limit, &mut part_counts, watch)? {
-            (part, bits) = (2 * part, bits + 1);
-            continue;
-        }
-        for entry in part_counts.iter() {
-            let (left, right) = ids(entry.key);
-            if entry.count > best.min(bar - 1) && tokens.may_merge(left, right) {
-                best = best.max(entry.count);
-                if entry.count >= bar {
-                    *held.entry(entry.key) = *entry;
-                }
-            }
-        }
-        part += 1;
-    }
-    Ok((held, best))
-}
-
-/// Counts the pairs whose hash begins with the `bits` bits `part`; gives `false` where they are more than `limit`.
-fn count_part<C: Cell>(
-    corpus: &Corpus<C>,
-    part: u64,
-    bits: u32,
-    limit: usize,
-    counts: &mut Table,
-    watch: &mut Watch,
-) -> Result<bool> {
-    counts.clear();
-    corpus.each_pair(watch, |Occurrence { left, right, weight, .. }| {
-        let key = key(left, right);
-        if (hash(key, COUNTED) >> 1) >> (63 - bits) == part && counts.len() <= limit {
-            let entry = counts.entry(key);
-            entry.count += weight;
-            entry.n += 1;
-        }
-    })?;
-    Ok(counts.len() <= limit)
 }
 
 /// Gives every pair of `table` room for its positions, and writes them in rising order.

@@ -1,5 +1,6 @@
 //! Counts to merges. Knows nothing of text, files, threads or patterns.
 
+mod census;
 mod corpus;
 mod fast;
 mod index;

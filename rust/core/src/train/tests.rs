@@ -90,9 +90,10 @@ proptest! {
         options in some_options(),
         wide: bool,
         bar in prop::sample::select(&BARS[..]),
-        n_pairs_at_once in prop_oneof![Just(4), Just(1 << 14)],
+        n_counted in prop_oneof![Just(4), Just(1 << 14)],
+        n_kept in prop_oneof![Just(0), Just(1 << 14)],
     ) {
-        let tuning = Tuning { bar, n_pairs_at_once };
+        let tuning = Tuning { bar, limits: census::Limits { n_counted, n_kept } };
         let learn = if wide { learn_tuned::<u32> } else { learn_tuned::<u16> };
         prop_assert_eq!(learn(&counts, &options, tuning), naive::train(&counts, &options).unwrap());
     }
