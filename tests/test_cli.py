@@ -16,6 +16,7 @@ from bpe_lab import PieceCounts, Tokenizer, sample
 from bpe_lab.cli import arguments, main
 from bpe_lab.cli.app import build_parser
 from bpe_lab.cli.exits import MEANINGS, Exit
+from bpe_lab.counts import MAGIC
 
 
 @dataclass(frozen=True)
@@ -540,7 +541,7 @@ REFUSED = [
 def test_refused(run: Run, tokenizer: Path, row: Refused) -> None:
     Path("a.txt").write_text("ab cd")
     Path("empty.txt").write_bytes(b"")
-    Path("broken.counts").write_bytes(b"bpe-lab counts and then nothing of the kind")
+    Path("broken.counts").write_bytes(MAGIC + b" and then nothing of the kind")
     Path("lines.ids").write_text("1\n2\n3.5\n")
     Path("half.json").write_text("[1, 2")
     Path("float.json").write_text("[1, 1.5]")
@@ -610,7 +611,7 @@ def test_help(run: Run, command: str) -> None:
 def test_examples_parse() -> None:
     """Every example in a help page is a command line that the parser takes."""
     for command in _commands().values():
-        for line in command.epilog.split("exit codes:")[0].splitlines()[1:]:
+        for line in command.epilog.split("exit codes:")[0].strip().splitlines()[1:]:
             words = shlex.shlex(line, posix=True, punctuation_chars="|<>")
             words.whitespace_split = True
             argv = list(takewhile(lambda word: word not in {"|", "<", ">"}, words))

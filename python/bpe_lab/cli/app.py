@@ -21,7 +21,7 @@ bpe-lab inspect "사과나무" -t ko.bpe"""
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program with `argv` (the process's own by default) and return its exit code."""
-    terminal = Terminal()
+    terminal = Terminal(owns_process=argv is None)
     try:
         code = _run(argv, terminal)
         sys.stdout.flush()

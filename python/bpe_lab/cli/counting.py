@@ -148,6 +148,7 @@ def told(counts: "PieceCounts", seconds: float) -> str:
 def run_count(args: argparse.Namespace, terminal: Terminal) -> int:
     """Count text and write the counts."""
     from bpe_lab.cli import output
+    from bpe_lab.cli.interrupts import at_once
     from bpe_lab.cli.progress import watching
 
     plan = plan_count(args)
@@ -156,7 +157,7 @@ def run_count(args: argparse.Namespace, terminal: Terminal) -> int:
     output.stdout_is_json(args.out, args.json)
     output.check_file(args.out, args.force, plan.inputs)
     started = time.monotonic()
-    with watching(terminal) as watch:
+    with at_once(terminal), watching(terminal) as watch:
         counts = gather(plan, watch, terminal)
     terminal.say(told(counts, time.monotonic() - started))
     return _finish("count", counts, args, terminal)
@@ -165,13 +166,15 @@ def run_count(args: argparse.Namespace, terminal: Terminal) -> int:
 def run_merge(args: argparse.Namespace, terminal: Terminal) -> int:
     """Add up count files and write the sum."""
     from bpe_lab.cli import output
+    from bpe_lab.cli.interrupts import at_once
     from bpe_lab.counts import merge_counts
 
     if not args.sources:
         raise ArgumentError("nothing to add up", "name count files")
     output.stdout_is_json(args.out, args.json)
     output.check_file(args.out, args.force, map(Path, args.sources))
-    counts = merge_counts(args.sources)
+    with at_once(terminal):
+        counts = merge_counts(args.sources)
     terminal.say(f"added up {len(args.sources)} files: {counts.total_weight:,} pieces, {len(counts):,} distinct")
     return _finish("merge-counts", counts, args, terminal)
 

@@ -29,6 +29,8 @@ class Terminal:
     """No talk on standard error except warnings and errors."""
     debug: bool = False
     """Errors come with a traceback."""
+    owns_process: bool = False
+    """The process is the program's own, so that it may end it; not where another program calls `main`."""
     pours: bool = False
     """Data goes to standard output as it comes, so that an interrupted run leaves the first part there."""
     written: list[Path] = field(default_factory=list)

@@ -154,11 +154,12 @@ def default_out(source: str, vocab_size: int) -> str:
 
 def run_train(args: argparse.Namespace, terminal: Terminal) -> int:
     """Count, learn, save, tell."""
+    from bpe_lab.cli.interrupts import at_once
     from bpe_lab.cli.progress import watching
 
     plan = plan_train(args)
     started = time.monotonic()
-    with watching(terminal) as watch:
+    with at_once(terminal), watching(terminal) as watch:
         counts = counting.gather(plan.counting, watch, terminal)
         counted = time.monotonic()
         tokenizer, learned = _learn(plan, counts, watch)
