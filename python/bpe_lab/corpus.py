@@ -5,15 +5,11 @@ the core (`documents=`), except that each row of a .jsonl file ends one.
 """
 
 import glob
-import gzip
-import json
 import os
 import sys
-import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, NamedTuple, cast
 
 from bpe_lab.errors import ArgumentError, CorpusError, FileError
 
@@ -26,11 +22,13 @@ STDIN = "-"
 _COMPRESSIONS = (".gz", ".zst")
 _SUFFIXES = (".txt", ".jsonl")
 
+# What gzip and zstandard raise on damaged data; by name, so that neither is imported for plain text.
+_DAMAGED = ("zlib.error", "zstd.ZstdError", "zstandard.backend_c.ZstdError", "zstandard.ZstdError")
+
 Source = str | os.PathLike[str]
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """A run of bytes of one file, and whether the file (or the row of a .jsonl file) ends with it."""
 
     data: bytes
@@ -88,11 +86,11 @@ def size_bytes(paths: Iterable[Path]) -> int | None:
     return sum(path.stat().st_size for path in paths)
 
 
-@dataclass
 class ReadFrom:
     """How far reading has come, in bytes on disk (compressed bytes for compressed files)."""
 
-    n_bytes: int = 0
+    def __init__(self) -> None:
+        self.n_bytes = 0
 
 
 def read_blocks(path: Path, field: str = "text", progress: ReadFrom | None = None) -> Iterator[Block]:
@@ -109,10 +107,10 @@ def read_blocks(path: Path, field: str = "text", progress: ReadFrom | None = Non
             stream = _decompress(counted, path)
             rows = _kind(path) == ".jsonl"
             yield from _read_rows(stream, name, field) if rows else _read_plain(stream)
-    except (OSError, EOFError, zlib.error) as e:
+    except (OSError, EOFError) as e:
         raise _unreadable(name, e) from e
     except Exception as e:
-        if type(e).__name__ == "ZstdError":
+        if f"{type(e).__module__}.{type(e).__name__}" in _DAMAGED:
             raise _unreadable(name, e) from e
         raise
 
@@ -143,6 +141,8 @@ class _Counted:
 
 def _decompress(stream: Any, path: Path) -> Any:
     if path.suffix == ".gz":
+        import gzip
+
         return gzip.GzipFile(fileobj=stream, mode="rb")
     if path.suffix == ".zst":
         return _ZstdStream(stream)
@@ -205,6 +205,8 @@ def _lines(stream: Any) -> Iterator[bytes]:
 
 
 def _field(line: bytes, where: str, field: str) -> bytes:
+    import json
+
     try:
         row = json.loads(line)
     except ValueError as e:

@@ -9,14 +9,11 @@
 Opens no file itself: `interop` does.
 """
 
-import hashlib
-import json
 import os
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from bpe_lab import _core
 from bpe_lab._core import StreamDecoder
@@ -33,8 +30,7 @@ Specials = Collection[str] | Literal["all"]
 Errors = Literal["strict", "replace"]
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One state of a piece while it merges: the rank of the merge just made (None at the start) and the tokens."""
 
     rank: int | None
@@ -279,11 +275,15 @@ class Tokenizer:
     @property
     def provenance(self) -> dict[str, Any]:
         """Where it came from: corpus, options, versions. Empty for tokenizers made elsewhere."""
+        import json
+
         return cast("dict[str, Any]", json.loads(self._core.provenance_json))
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 over everything that decides ids: equal fingerprints encode alike. Ignores the provenance."""
+        import hashlib
+
         return hashlib.sha256(self._core.identity()).hexdigest()
 
     def vocab(self) -> list[tuple[int, bytes]]:

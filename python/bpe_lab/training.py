@@ -3,15 +3,12 @@
 Counting and learning happen in the core; this reads the files, keeps the books and makes the options agree.
 """
 
-import hashlib
-import json
 import os
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bpe_lab import _core
 from bpe_lab._core import Learned, PieceCounts
@@ -25,8 +22,7 @@ DEFAULT_SPECIAL_TOKENS = ("<|endoftext|>",)
 _SIZES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """How far the work has come. Sizes are bytes on disk; `n_bytes_total` is None for standard input."""
 
     stage: str
@@ -42,8 +38,7 @@ class Progress:
 Watch = Callable[[Progress], None]
 
 
-@dataclass(frozen=True)
-class Sampling:
+class Sampling(NamedTuple):
     """Which documents are taken: a fraction of them, or as many as fill `size_bytes`; by content hash."""
 
     fraction: float | None = None
@@ -80,8 +75,7 @@ class Sampling:
         return f"{self.fraction:g}, seed {self.seed}" if self.fraction is not None else None
 
 
-@dataclass(frozen=True)
-class CountedFile:
+class CountedFile(NamedTuple):
     """What the books say about one input: its name, bytes of text read, and their SHA-256."""
 
     name: str
@@ -168,6 +162,8 @@ class _Reading:
 
     def push_all(self, stage: str, path: Path, sink: Any) -> CountedFile:
         """Push every block of `path` into `sink` and return what was read."""
+        import hashlib
+
         digest, n_bytes = hashlib.sha256(), 0
         for block in read_blocks(path, self._field, self._read[stage]):
             n_bytes += len(block.data)
@@ -244,6 +240,8 @@ def learn(
     learned = _core.train(counts, vocab_size - len(specials), unit, tie, min_frequency, max_token_bytes, watch)
     if strict_vocab and learned.n_ids + len(specials) < vocab_size:
         raise CorpusError(*short_vocabulary(learned, len(specials), vocab_size))
+    import json
+
     options = {"vocab_size": vocab_size, "tie": tie, "min_frequency": min_frequency, "max_token_bytes": max_token_bytes}
     tokenizer = learned.tokenizer(pattern_from(chosen), specials, json.dumps(_provenance(counts, options)))
     return Tokenizer(tokenizer), learned
