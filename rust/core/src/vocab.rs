@@ -3,9 +3,9 @@
 //! Knows no text: what a spelling means in bytes is the unit's business.
 
 use crate::merges::{Merge, Merges, RankedToken, Rule, check_id};
+use crate::seeded::Seed;
 use crate::symbol::MAX_IDS;
 use crate::{Error, Result, Symbol, TokenId};
-use std::hash::{BuildHasher, RandomState};
 
 /// All spellings together hold at most this many symbols, counted once for every merge that makes them.
 ///
@@ -107,15 +107,15 @@ impl Vocab {
     }
 
     fn insert_ranked_token(&mut self, merges: &Merges, token: &RankedToken, base_seen: &mut [bool]) -> Result<()> {
-        if let [one] = token.spelling.as_slice() {
-            if merges.base_ids().get(one.0 as usize) == Some(&token.id) {
-                if std::mem::replace(&mut base_seen[one.0 as usize], true) {
-                    return Err(Error::format(format!("base symbol {} is ranked twice", one.0)));
+        match token.spelling.as_slice() {
+            [one] if merges.base_ids().get(one.0 as usize) == Some(&token.id) => {
+                match std::mem::replace(&mut base_seen[one.0 as usize], true) {
+                    true => Err(Error::format(format!("base symbol {} is ranked twice", one.0))),
+                    false => Ok(()),
                 }
-                return Ok(());
             }
+            _ => self.insert_spelled(merges, token),
         }
-        self.insert_spelled(merges, token)
     }
 
     fn insert_unmade(&mut self, merges: &Merges) -> Result<()> {
@@ -211,18 +211,19 @@ impl Vocab {
 
 /// From spelling to a number, for spellings that lie elsewhere: open addressing, at most half full.
 ///
-/// Hashed with a random key, since vocabularies come from strangers.
+/// A slot holds the high half of the hash beside the number, so that a spelling is looked at only where it is nearly
+/// certain to be the one: elsewhere a lookup touches one cache line.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SpellingIndex {
-    /// A number plus one; 0 where free. A power of two of them, or none.
-    slots: Vec<u32>,
-    hasher: RandomState,
+    /// High half of the hash, and a number plus one; 0 where free. A power of two of them, or none.
+    slots: Vec<(u32, u32)>,
+    seed: Seed,
 }
 
 impl SpellingIndex {
     /// Room for `n` spellings.
     pub fn for_at_most(n: usize) -> Self {
-        Self { slots: vec![0; (n * 2).next_power_of_two()], hasher: RandomState::new() }
+        Self { slots: vec![(0, 0); (n * 2).next_power_of_two()], seed: Seed::default() }
     }
 
     /// Puts `spelling` in with `number`, or gives the number that it already has. `known` spells a number.
@@ -232,31 +233,38 @@ impl SpellingIndex {
         number: u32,
         known: impl Fn(u32) -> &'a [Symbol],
     ) -> std::result::Result<(), u32> {
-        let slot = self.slot(spelling, known);
-        match self.slots[slot] {
-            0 => self.slots[slot] = number + 1,
+        let hash = self.seed.of_symbols(spelling);
+        let slot = self.slot(hash, spelling, known);
+        match self.slots[slot].1 {
+            0 => self.slots[slot] = ((hash >> 32) as u32, number + 1),
             other => return Err(other - 1),
         }
         Ok(())
     }
 
     /// The number of `spelling`.
+    #[inline]
     pub fn get<'a>(&self, spelling: &[Symbol], known: impl Fn(u32) -> &'a [Symbol]) -> Option<u32> {
         if self.slots.is_empty() {
             return None;
         }
-        self.slots[self.slot(spelling, known)].checked_sub(1)
+        let slot = self.slot(self.seed.of_symbols(spelling), spelling, known);
+        self.slots[slot].1.checked_sub(1)
     }
 
     /// The slot that holds `spelling`, or the free one where it would go.
-    fn slot<'a>(&self, spelling: &[Symbol], known: impl Fn(u32) -> &'a [Symbol]) -> usize {
-        let mask = self.slots.len() - 1;
-        let mut slot = self.hasher.hash_one(spelling) as usize & mask;
+    #[inline]
+    fn slot<'a>(&self, hash: u64, spelling: &[Symbol], known: impl Fn(u32) -> &'a [Symbol]) -> usize {
+        let (mask, high) = (self.slots.len() - 1, (hash >> 32) as u32);
+        let mut slot = hash as usize & mask;
         // Ends: at most half of the slots are taken.
-        while self.slots[slot] != 0 && known(self.slots[slot] - 1) != spelling {
-            slot = (slot + 1) & mask;
+        loop {
+            match self.slots[slot] {
+                (_, 0) => return slot,
+                (other, number) if other == high && known(number - 1) == spelling => return slot,
+                _ => slot = (slot + 1) & mask,
+            }
         }
-        slot
     }
 }
 
@@ -340,16 +348,16 @@ mod tests {
 
     #[test]
     fn unsound_merges_are_named() {
-        let rows: &[(&[(u32, u32, u32)], &str)] = &[
-            (&[(1, 400, 300)], "merge 0 uses id 400, which no earlier merge or base symbol makes"),
-            (&[(1, 2, 300), (1, 3, 300)], "merge 1 gives id 300, which already spells something else"),
-            (&[(1, 2, 5)], "merge 0 gives id 5, which already spells something else"),
-            (&[(1, 2, 300), (1, 2, 301)], "ids 300 and 301 spell the same (\"\\x01\\x02\")"),
-            (&[(1, 2, MAX_IDS as u32)], "merge 0: token id 2097152 is too large: ids must stay below 2097152"),
+        let rows = [
+            (vec![(1, 400, 300)], "merge 0 uses id 400, which no earlier merge or base symbol makes"),
+            (vec![(1, 2, 300), (1, 3, 300)], "merge 1 gives id 300, which already spells something else"),
+            (vec![(1, 2, 5)], "merge 0 gives id 5, which already spells something else"),
+            (vec![(1, 2, 300), (1, 2, 301)], "ids 300 and 301 spell the same (\"\\x01\\x02\")"),
+            (vec![(1, 2, MAX_IDS as u32)], "merge 0: token id 2097152 is too large: ids must stay below 2097152"),
         ];
         for (list, want) in rows {
-            let list = list.iter().map(|&(l, r, t)| merge(l, r, t)).collect();
-            assert_eq!(derive(list).unwrap_err().to_string(), *want);
+            let list = list.into_iter().map(|(l, r, t)| merge(l, r, t)).collect();
+            assert_eq!(derive(list).unwrap_err().to_string(), want);
         }
     }
 

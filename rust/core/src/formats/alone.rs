@@ -25,6 +25,7 @@
 //! the same candidates in the same order, and take the same. ∎
 
 use crate::merges::{Merge, Merges, Rule};
+use crate::seeded::Seed;
 use crate::vocab::Vocab;
 use crate::{Pair, Symbol, TokenId};
 use std::cmp::Reverse;
@@ -32,8 +33,8 @@ use std::collections::{BinaryHeap, HashMap};
 
 /// Which neighbours merge, at which rank, into what.
 pub(super) enum Joins<'a> {
-    /// Listed pairs; the first of two equal ones counts.
-    Listed(HashMap<Pair, (u32, TokenId)>),
+    /// Listed pairs, by key; the first of two equal ones counts.
+    Listed(HashMap<u64, (u32, TokenId), Seed>),
     /// Neighbours that spell a token; ranks by id, [`Joins::UNRANKED`] where it has none.
     Spelled { vocab: &'a Vocab, ranks: Vec<u32> },
 }
@@ -57,9 +58,9 @@ impl<'a> Joins<'a> {
 
     /// The rule that merges the pairs of `list`, first one first.
     pub fn listed(list: &[Merge]) -> Self {
-        let mut pairs = HashMap::with_capacity(list.len());
+        let mut pairs = HashMap::with_capacity_and_hasher(list.len(), Seed::default());
         for (rank, merge) in list.iter().enumerate() {
-            pairs.entry(Pair::new(merge.left, merge.right)).or_insert((rank as u32, merge.result));
+            pairs.entry(Pair::new(merge.left, merge.right).key()).or_insert((rank as u32, merge.result));
         }
         Self::Listed(pairs)
     }
@@ -67,7 +68,7 @@ impl<'a> Joins<'a> {
     /// Rank and result of `pair`, which spells `joint`.
     fn join(&self, pair: Pair, joint: &[Symbol]) -> Option<(u32, TokenId)> {
         match self {
-            Self::Listed(pairs) => pairs.get(&pair).copied(),
+            Self::Listed(pairs) => pairs.get(&pair.key()).copied(),
             Self::Spelled { vocab, ranks } => {
                 let id = vocab.id_of(joint)?;
                 let rank = ranks[id.0 as usize];
@@ -88,12 +89,15 @@ pub(super) struct Ending {
     pub last: Option<(u32, Pair)>,
 }
 
+/// Neighbours that may merge: rank, then start, middle and end of the two, then what they become.
+type Waiting = (u32, u32, u32, u32, TokenId);
+
 /// Merges spellings alone. O(n log n) for a spelling of n symbols; buffers are reused.
 pub(super) struct Alone<'a> {
     joins: Joins<'a>,
     base_ids: &'a [TokenId],
-    /// Neighbours that may merge: rank, then start, middle and end of the two, then what they become.
-    waiting: BinaryHeap<Reverse<(u32, u32, u32, u32, TokenId)>>,
+    /// Neighbours that may merge, the lowest rank on top, the leftmost of equals.
+    waiting: BinaryHeap<Reverse<Waiting>>,
     /// By start: a token's id, its end (0 for none), and the start of the token before it.
     ids: Vec<TokenId>,
     ends: Vec<u32>,

@@ -403,7 +403,8 @@ struct Lines {
 
 impl Lines {
     fn read(body: &[u8], first_line: usize, n_base: usize) -> Result<Self> {
-        let mut lines = Self { entries: Vec::new(), arena: Vec::with_capacity(body.len() / 4) };
+        let n_lines = memchr::memchr_iter(b'\n', body).count();
+        let mut lines = Self { entries: Vec::with_capacity(n_lines), arena: Vec::with_capacity(body.len() / 4) };
         let body = body.strip_suffix(b"\n").unwrap_or(body);
         if body.is_empty() {
             return Ok(lines);
@@ -486,14 +487,11 @@ impl Lines {
                 let right = part(entry.middle..entry.end).map_err(within)?;
                 list.push(Merge { left, right, result: entry.id });
             }
-            if let Err(other) = index.insert(self.spelling(entry), n_base + at as u32, known) {
-                if id_of(other) != entry.id || entry.middle == entry.start {
-                    return Err(within(Error::format(format!(
-                        "id {} spells the same as id {}",
-                        entry.id.0,
-                        id_of(other).0
-                    ))));
-                }
+            if let Err(other) = index.insert(self.spelling(entry), n_base + at as u32, known)
+                && (id_of(other) != entry.id || entry.middle == entry.start)
+            {
+                let (id, other) = (entry.id.0, id_of(other).0);
+                return Err(within(Error::format(format!("id {id} spells the same as id {other}"))));
             }
         }
         Ok(Body { rule: Rule::Pairs(list), unmade })

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 const MIN_TASK_BYTES: usize = 1 << 16;
 /// Most bytes of a task, so that threads end at about the same time.
 const MAX_TASK_BYTES: usize = 1 << 20;
-/// Bytes in which a safe cut is looked for first.
+/// Where no safe cut was seen, it is looked for in the next so many bytes.
 const CUT_WINDOW: usize = 1 << 12;
 
 /// Part of a document; `document` is an index.
@@ -272,15 +272,8 @@ fn plain_cuts(text: &[u8], gap: Range<usize>, pattern: &Pattern, step: usize, la
     }
 }
 
-/// The last safe cut inside `range`, looked for in windows that grow from its end.
+/// The last safe cut inside `range`.
 fn last_cut(text: &[u8], range: Range<usize>, pattern: &Pattern) -> Option<usize> {
-    let mut window = CUT_WINDOW;
-    loop {
-        let from = range.end.saturating_sub(window).max(range.start);
-        let cut = pattern.last_safe_cut(&text[from..range.end]).map(|cut| from + cut);
-        match cut.filter(|&cut| cut > range.start && cut < range.end) {
-            None if from > range.start => window *= 8,
-            cut => return cut,
-        }
-    }
+    let cut = range.start + pattern.last_safe_cut(&text[range.clone()])?;
+    (range.start < cut && cut < range.end).then_some(cut)
 }

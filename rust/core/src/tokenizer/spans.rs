@@ -56,17 +56,16 @@ mod tests {
 
     #[test]
     fn rows() {
-        let rows: &[(&[u8], &[u64], &[(u64, u64)])] = &[
-            (b"", &[], &[]),
-            ("사과".as_bytes(), &[1, 2, 3, 6], &[(0, 1), (0, 1), (0, 1), (1, 2)]),
-            ("사과".as_bytes(), &[4, 6], &[(0, 2), (1, 2)]),
-            (b"a\xFF\xE3\x81b", &[1, 2, 4, 5], &[(0, 1), (1, 2), (2, 4), (4, 5)]),
-            (b"ab", &[0, 1, 1, 2], &[(0, 0), (0, 1), (1, 1), (1, 2)]),
-        ];
-        for (text, ends, want) in rows {
+        for (text, ends, want) in [
+            (b"".as_slice(), vec![], vec![]),
+            ("사과".as_bytes(), vec![1, 2, 3, 6], vec![(0, 1), (0, 1), (0, 1), (1, 2)]),
+            ("사과".as_bytes(), vec![4, 6], vec![(0, 2), (1, 2)]),
+            (b"a\xFF\xE3\x81b", vec![1, 2, 4, 5], vec![(0, 1), (1, 2), (2, 4), (4, 5)]),
+            (b"ab", vec![0, 1, 1, 2], vec![(0, 0), (0, 1), (1, 1), (1, 2)]),
+        ] {
             let mut out = Vec::new();
-            char_spans_into(text, ends, &mut out).unwrap();
-            assert_eq!(out, *want, "{text:x?}");
+            char_spans_into(text, &ends, &mut out).unwrap();
+            assert_eq!(out, want, "{text:x?}");
         }
         let mut out = Vec::new();
         for (ends, want) in [

@@ -108,15 +108,15 @@ fn split_pattern(node: &Node<'_>) -> Result<Pattern> {
         return Err(refused(&pattern.path, "a pattern other than Regex"));
     }
     let regex = pattern.str("Regex")?;
-    if let Some(named) = Pattern::recognize(regex) {
-        return Ok(named);
+    let path = format!("{}.Regex", pattern.path);
+    let pattern = Pattern::from_hf_regex(regex).map_err(|e| e.within(&path))?;
+    if pattern.name().is_none() {
+        regex_text::check_same_in_oniguruma(regex).map_err(|e| e.within(&path))?;
+        if matches!(regex_text::min_len(regex), None | Some(0)) {
+            return Err(refused(&path, "a regex that can match nothing"));
+        }
     }
-    let within = |e: Error| e.within(format_args!("{}.Regex", pattern.path));
-    regex_text::check_same_in_oniguruma(regex).map_err(within)?;
-    if !regex_text::min_len(regex).is_some_and(|n| n > 0) {
-        return Err(refused(&format!("{}.Regex", pattern.path), "a regex that can match nothing"));
-    }
-    Pattern::from_regex(regex).map_err(within)
+    Ok(pattern)
 }
 
 fn check_model(model: &Node<'_>) -> Result<()> {
@@ -198,7 +198,9 @@ fn check_flags(node: &Node<'_>, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Hugging Face numbers an added token by the vocabulary, or else itself; a file's id that differs is only warned of.
+/// Hugging Face numbers an added token by the vocabulary, or else on from the vocabulary's size; a file's id that differs
+/// is only warned of. Whether it goes on from specials inside the vocabulary has changed between releases, so that is
+/// refused.
 fn check_given_id(
     node: &Node<'_>,
     text: &str,
@@ -206,14 +208,20 @@ fn check_given_id(
     ids: &HashMap<&str, TokenId>,
     before: &[Special],
 ) -> Result<()> {
-    let free = before.iter().map(|s| s.id.0 + 1).max().unwrap_or(0).max(ids.len() as u32);
-    let real = ids.get(text).copied().unwrap_or(TokenId(free));
-    if real == id {
+    let n_known = ids.len() as u32;
+    let (known, new): (Vec<_>, Vec<_>) = before.iter().partition(|s| ids.contains_key(s.text.as_str()));
+    let real = match ids.get(text) {
+        Some(&real) => Some(real),
+        None if known.iter().any(|s| s.id.0 >= n_known) => None,
+        None => Some(TokenId(n_known + new.len() as u32)),
+    };
+    if real == Some(id) {
         return Ok(());
     }
+    let numbers = real.map_or("a number of its own".to_owned(), |real| real.0.to_string());
     Err(Error::format(format!(
-        "{}: added token {text:?} says id {}, but Hugging Face would number it {}",
-        node.path, id.0, real.0
+        "{}: added token {text:?} says id {}, but Hugging Face would give it {numbers}",
+        node.path, id.0
     ))
     .hint("put it into model.vocab with its id"))
 }
@@ -364,7 +372,8 @@ impl Tokens {
 
 fn merges(model: &Node<'_>, ids: &HashMap<&str, TokenId>, tokens: &Tokens) -> Result<Vec<Merge>> {
     let values = model.list("merges")?;
-    let known: HashSet<TokenId> = tokens.base_ids.iter().copied().chain(tokens.longer.iter().map(|t| t.id)).collect();
+    let mut is_known = vec![false; crate::symbol::MAX_IDS];
+    tokens.base_ids.iter().chain(tokens.longer.iter().map(|t| &t.id)).for_each(|id| is_known[id.0 as usize] = true);
     let (mut list, mut seen) = (Vec::with_capacity(values.len()), HashSet::with_capacity(values.len()));
     let mut joint = String::new();
     for (at, value) in values.iter().enumerate() {
@@ -372,7 +381,7 @@ fn merges(model: &Node<'_>, ids: &HashMap<&str, TokenId>, tokens: &Tokens) -> Re
         joint.clear();
         joint.extend([left, right]);
         let id = |text: &str| match ids.get(text) {
-            Some(&id) if known.contains(&id) => Ok(id),
+            Some(&id) if is_known[id.0 as usize] => Ok(id),
             Some(_) => Err(refused(&format!("model.merges[{at}]"), &format!("a merge of added token {text:?}"))),
             None => Err(Error::format(format!("model.merges[{at}]: {} is not in model.vocab", shown(text.as_bytes())))),
         };

@@ -239,7 +239,7 @@ fn files_that_are_not_what_they_claim_are_refused() {
         (
             "/added_tokens/0/id",
             json!(900),
-            "added_tokens[0]: added token \"<|end\" says id 900, but Hugging Face would number it 291",
+            "added_tokens[0]: added token \"<|end\" says id 900, but Hugging Face would give it 291",
         ),
         ("/added_tokens/0/id", json!("900"), "added_tokens[0].id must be a whole number, got \"\\\"900\\\"\""),
         ("/added_tokens/0/content", json!(null), "added_tokens[0].content is missing"),
@@ -279,6 +279,14 @@ fn odd_vocabularies_are_refused() {
     // Outside the model's vocabulary Hugging Face numbers on from its size.
     file["added_tokens"] = special("<end>", 258);
     assert_eq!(read_json(&file).unwrap().specials()[0].id, TokenId(258));
+    file["added_tokens"] = json!([special("<a>", 258)[0], special("<b>", 259)[0]]);
+    assert_eq!(read_json(&file).unwrap().specials()[1].id, TokenId(259));
+    // Releases differ in what comes after a special that has a high number in the vocabulary.
+    file["model"]["vocab"]["<a>"] = json!(300);
+    file["added_tokens"] = json!([special("<a>", 300)[0], special("<b>", 301)[0]]);
+    let e = read_json(&file).unwrap_err();
+    let want = "added_tokens[1]: added token \"<b>\" says id 301, but Hugging Face would give it a number of its own";
+    assert_eq!(e.to_string(), want);
 }
 
 #[test]
