@@ -1,7 +1,7 @@
-//! Times training from counts: `train_speed COUNTS N_IDS [hf|rustbpe] [MERGES_OUT]`.
+//! Times training from counts. Not a benchmark suite: one run, one line.
 //!
 //! COUNTS is a file of records `u32 length, u64 weight, bytes` (little-endian). MERGES_OUT gets a line a merge: both
-//! sides in hexadecimal, the count, the tokens left.
+//! sides in hexadecimal, the count, the tokens left. CHAR_SAFE in the environment takes the unit `byte-char`.
 
 use bpe_lab_core::TokenId;
 use bpe_lab_core::count::PieceCounts;
@@ -16,11 +16,14 @@ type AnyResult<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> AnyResult<()> {
     let args: Vec<String> = std::env::args().collect();
-    let counts = read_counts(&args[1])?;
+    let [_, counts, n_ids, more @ ..] = &args[..] else {
+        return Err("usage: train_speed COUNTS N_IDS [hf|rustbpe] [MERGES_OUT]".into());
+    };
+    let counts = read_counts(counts)?;
     let options = TrainOptions {
-        n_ids: args[2].parse()?,
+        n_ids: n_ids.parse()?,
         unit: if std::env::var_os("CHAR_SAFE").is_some() { Unit::ByteChar } else { Unit::Byte },
-        tie: if args.get(3).is_some_and(|tie| tie == "rustbpe") { TieBreak::RustBpe } else { TieBreak::Hf },
+        tie: if more.first().is_some_and(|tie| tie == "rustbpe") { TieBreak::RustBpe } else { TieBreak::Hf },
         min_frequency: 1,
         max_token_bytes: None,
     };
@@ -34,13 +37,12 @@ fn main() -> AnyResult<()> {
     let seconds = start.elapsed().as_secs_f64();
     let last = learned.steps.last().map_or(0, |step| step.count);
     println!(
-        "{} merges, {seconds:.3} s, peak {} MB, longest gap {gap:?}, last count {last}, {:?}, {} reused",
+        "{} merges, {seconds:.3} s, peak {} MB, longest gap {gap:?}, last count {last}, {:?}",
         learned.steps.len(),
         peak_mb(),
-        learned.stop,
-        n_reused(&learned)
+        learned.stop
     );
-    if let Some(path) = args.get(4) {
+    if let Some(path) = more.get(1) {
         write_merges(&learned, path)?;
     }
     Ok(())
@@ -56,17 +58,6 @@ fn read_counts(path: &str) -> AnyResult<PieceCounts> {
         rest = &tail[8 + n..];
     }
     Ok(counts)
-}
-
-fn n_reused(learned: &Learned) -> usize {
-    let n_base = learned.base_ids.len();
-    let mut next = n_base as u32;
-    let is_old = |result: TokenId| {
-        let old = result.0 < next;
-        next = next.max(result.0 + 1);
-        old
-    };
-    learned.steps.iter().map(|step| step.merge.result).map(is_old).filter(|old| *old).count()
 }
 
 fn write_merges(learned: &Learned, path: &str) -> AnyResult<()> {

@@ -1,4 +1,18 @@
 //! Counts to merges. Knows nothing of text, files, threads or patterns.
+//!
+//! Byte pair encoding as Sennrich, Haddow and Birch (2016, arXiv 1508.07909) give it: merge the commonest pair of
+//! neighbours wherever it stands, and again. [`train`] does it incrementally:
+//!
+//! - `corpus`: words as cells in one row, in which tokens grow in place;
+//! - `census`: counts all pairs and keeps the commonest;
+//! - `index`: the pairs kept, with their positions, and which is next;
+//! - `neighbours`: what a merge does to the counts, summed before the table is touched;
+//! - `tokens`: what ids spell and which pairs may merge;
+//! - `fast`: the loop over these; [`naive`]: its obvious twin.
+//!
+//! Cost: each cell is walked a few times and each occurrence of a merged pair is visited once, whatever the length of
+//! its word. 12.8 MB of distinct Korean pieces (824 k) become 32,000 ids in about 0.9 s of one core and 80 MB; 2 to 8
+//! bytes a cell, of which there are as many as symbols in distinct pieces, plus one a piece.
 
 mod census;
 mod corpus;
@@ -21,12 +35,16 @@ use fast::TUNING;
 use watch::Watch;
 
 /// Which of several equally frequent pairs merges first, and with it the order of the first 256 ids.
+///
+/// Both rules take the smallest left id, then the smallest right id. The merges equal those of the library on the same
+/// pieces (compared on three corpora of 29 to 41 MB at 32,000 ids: tokenizers 0.23.3, rustbpe 0.1.0). The two libraries
+/// differ in what they do where a merge spells what an id spells already; that never happens, as `tokens` proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum TieBreak {
-    /// Hugging Face: smallest left id, then smallest right id, bytes numbered in GPT-2's order.
+    /// Hugging Face: bytes are numbered in GPT-2's order.
     #[default]
     Hf,
-    /// rustbpe: the same with bytes numbered by value.
+    /// rustbpe: bytes are numbered by value.
     RustBpe,
 }
 
@@ -59,7 +77,7 @@ impl TieBreak {
 /// What to learn.
 #[derive(Clone, Debug)]
 pub struct TrainOptions {
-    /// Ids to reach, base symbols counted, specials not.
+    /// Ids to reach, base symbols counted, specials not: from the unit's base symbols to [`MAX_IDS`].
     pub n_ids: usize,
     /// The base alphabet.
     pub unit: Unit,
@@ -67,7 +85,7 @@ pub struct TrainOptions {
     pub tie: TieBreak,
     /// A pair rarer than this never merges; at least 1.
     pub min_frequency: u64,
-    /// No token longer than this many bytes.
+    /// No token longer than this many bytes; base symbols are there in any case.
     pub max_token_bytes: Option<usize>,
 }
 
@@ -107,9 +125,9 @@ const TOO_MANY_TOKENS: &str = "the counts hold more than 18446744073709551615 sy
 pub struct Step {
     /// The merge.
     pub merge: Merge,
-    /// How often the pair stood in the corpus, overlaps included.
+    /// How often the pair stood in the corpus just before, weighted, overlaps included (`aaa` holds `aa` twice).
     pub count: u64,
-    /// Tokens in the corpus after it.
+    /// Tokens in the corpus after it, weighted, one-token pieces included.
     pub n_tokens: u64,
 }
 
@@ -131,7 +149,7 @@ pub struct Learned {
     pub base_ids: Vec<TokenId>,
     /// The merges in order.
     pub steps: Vec<Step>,
-    /// Tokens in the corpus before the first merge.
+    /// Tokens in the corpus before the first merge: its symbols, weighted.
     pub n_tokens_before: u64,
     /// Why it ended.
     pub stop: Stop,
@@ -154,7 +172,34 @@ pub struct Progress {
     pub n_ids_wanted: usize,
 }
 
-/// Learns merges fast. `watch` is called at least every 20 ms of work and ends the training by returning `false`.
+/// Learns merges fast. `watch` is called about every 20 ms of work or sooner and ends the training by returning
+/// `false`.
+///
+/// A pair whose result the unit refuses, or which would be longer than `max_token_bytes`, never merges. Pieces of weight
+/// 0 count as absent. The order of pieces in `counts` does not show in the result.
+///
+/// ```
+/// use bpe_lab_core::count::PieceCounts;
+/// use bpe_lab_core::train::{Stop, TieBreak, TrainOptions, train};
+/// use bpe_lab_core::unit::Unit;
+///
+/// let mut counts = PieceCounts::new();
+/// counts.add("사과".as_bytes(), 5);
+/// counts.add("사람".as_bytes(), 3);
+/// let options = TrainOptions {
+///     n_ids: 258,
+///     unit: Unit::Byte,
+///     tie: TieBreak::Hf,
+///     min_frequency: 1,
+///     max_token_bytes: None,
+/// };
+/// let learned = train(&counts, &options, &mut |_| true)?;
+/// // 사 is EC 82 AC: first its bytes EC and 82 join, then EC82 and AC, 8 times each; 48 bytes become 32 tokens.
+/// assert_eq!(learned.steps.iter().map(|step| step.count).collect::<Vec<_>>(), [8, 8]);
+/// assert_eq!((learned.n_tokens_before, learned.steps[1].n_tokens), (48, 32));
+/// assert_eq!(learned.stop, Stop::Full);
+/// # Ok::<(), bpe_lab_core::Error>(())
+/// ```
 ///
 /// # Errors
 /// `n_ids` below the base alphabet or above [`MAX_IDS`]; a `min_frequency` of 0; counts whose weighted symbols do not
