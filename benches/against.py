@@ -60,6 +60,12 @@ t.save(OUT)
 }
 
 
+# The system's own count of the process's peak memory. (rusage would count the parent's before exec.)
+PEAK = """
+print("\\npeak", next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+
+
 def run_trainer(name: str, files: list[str], out: str) -> tuple[float, float]:
     """Train in a process of its own; return wall seconds and its peak memory in MB."""
     from bpe_lab import _core
@@ -67,11 +73,11 @@ def run_trainer(name: str, files: list[str], out: str) -> tuple[float, float]:
     pattern = _core.Pattern.named("gpt2").tiktoken_regex
     code = f"FILES = {files!r}\nOUT = {out!r}\nV = {VOCAB_SIZE}\nPATTERN = {pattern!r}\n" + TRAINERS[name]
     started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-c", code])
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{name} failed")
-    return time.perf_counter() - started, usage.ru_maxrss / 1024
+    process = subprocess.run([sys.executable, "-c", code + PEAK], capture_output=True, text=True)
+    seconds = time.perf_counter() - started
+    if process.returncode:
+        raise SystemExit(f"{name} failed: {process.stderr[-500:]}")
+    return seconds, int(process.stdout.split()[-1]) / 1024
 
 
 def check_training(files: list[str], folder: Path) -> None:

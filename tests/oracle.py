@@ -35,7 +35,9 @@ def whole_or_prefix(spelling: bytes) -> bool:
         return e.start == 0 and e.reason == "unexpected end of data"
 
 
-def train(counts: dict[bytes, int], n_ids: int, byte_order: list[int], char_safe: bool = False) -> list[tuple[Pair, int, int]]:
+def train(
+    counts: dict[bytes, int], n_ids: int, byte_order: list[int], char_safe: bool = False
+) -> list[tuple[Pair, int, int]]:
     """Learn merges: (pair, result, count) in order. Ties go to the smallest left id, then the smallest right id."""
     spelling = [bytes([b]) for b in byte_order]
     id_of = {s: i for i, s in enumerate(spelling)}

@@ -13,7 +13,19 @@ CORE = ROOT / "rust" / "core" / "src"
 PACKAGE = ROOT / "python" / "bpe_lab"
 
 # Heavy or optional packages are imported inside the function that needs them.
-LAZY = {"torch", "datasets", "transformers", "ray", "altair", "kiwipiepy", "mecab", "rich", "shtab", "zstandard", "numpy"}
+LAZY = {
+    "torch",
+    "datasets",
+    "transformers",
+    "ray",
+    "altair",
+    "kiwipiepy",
+    "mecab",
+    "rich",
+    "shtab",
+    "zstandard",
+    "numpy",
+}
 
 # Who may import whom in the core: a module may name those to its right.
 CORE_FLOORS = [

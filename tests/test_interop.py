@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import tiktoken
 import tokenizers
-
-from bpe_lab import ArgumentError, BpeLabError, FileError, FormatError, Tokenizer, UnsupportedError, sample, train
 from tests.conftest import FULL
 from tests.texts import texts
+
+from bpe_lab import ArgumentError, BpeLabError, FileError, FormatError, Tokenizer, UnsupportedError, sample, train
 
 MANY = 100_000 if FULL else 10_000
 
@@ -84,7 +84,9 @@ def test_a_newer_file_names_its_version(tiny: Tokenizer, tmp_path: Path) -> None
         Tokenizer.load(tmp_path / "new.bpe")
 
 
-@pytest.mark.parametrize("data", [b"", b"\x00" * 100, b"hello\n", b"{}", b"[1]", b'{"model": {}}', b"\xff\xfe", b"YQ== 0\n", b"PK\x03\x04"])
+@pytest.mark.parametrize(
+    "data", [b"", b"\x00" * 100, b"hello\n", b"{}", b"[1]", b'{"model": {}}', b"\xff\xfe", b"YQ== 0\n", b"PK\x03\x04"]
+)
 def test_what_is_no_tokenizer(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "x.bin").write_bytes(data)
     with pytest.raises(BpeLabError) as e:
@@ -92,7 +94,9 @@ def test_what_is_no_tokenizer(data: bytes, tmp_path: Path) -> None:
     assert "x.bin" in str(e.value) or isinstance(e.value, ArgumentError)
 
 
-def test_nothing_is_overwritten_and_nothing_half_written(tiny: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_overwritten_and_nothing_half_written(
+    tiny: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "t.bpe"
     path.write_bytes(b"mine")
     with pytest.raises(FileError, match="exists already"):
@@ -194,10 +198,15 @@ def test_a_tokenizer_trained_by_hugging_face_loads(tmp_path: Path) -> None:
         ("dropout", lambda d: d["model"].update(dropout=0.1)),
         ("pre_tokenizer|pre-tokenizer", lambda d: d.update(pre_tokenizer={"type": "Whitespace"})),
         ("prefix", lambda d: d["model"].update(continuing_subword_prefix="##")),
-        ("post_processor|post-processor", lambda d: d.update(post_processor={"type": "BertProcessing", "sep": ["a", 1], "cls": ["b", 2]})),
+        (
+            "post_processor|post-processor",
+            lambda d: d.update(post_processor={"type": "BertProcessing", "sep": ["a", 1], "cls": ["b", 2]}),
+        ),
     ],
 )
-def test_what_would_not_be_reproduced_is_refused(part: str, change: Callable[[dict[str, object]], None], korean: Tokenizer, tmp_path: Path) -> None:
+def test_what_would_not_be_reproduced_is_refused(
+    part: str, change: Callable[[dict[str, object]], None], korean: Tokenizer, tmp_path: Path
+) -> None:
     definition = json.loads(korean._core.to_huggingface())
     change(definition)
     (tmp_path / "x.json").write_text(json.dumps(definition))

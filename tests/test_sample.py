@@ -46,7 +46,9 @@ def test_korean_reads_like_prose_and_not_like_templates() -> None:
 
 
 def test_a_template_would_be_caught() -> None:
-    filled = "".join(f"{place}에서 {thing}을 하루 종일 구경하고 돌아왔습니다.\n" for place in "가나다" for thing in "마바사")
+    filled = "".join(
+        f"{place}에서 {thing}을 하루 종일 구경하고 돌아왔습니다.\n" for place in "가나다" for thing in "마바사"
+    )
     assert share_of_repeats(filled) > REPEATED_20_GRAMS[1]
 
 

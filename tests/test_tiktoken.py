@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiktoken
+from tests.conftest import FULL
+from tests.texts import texts
 from tiktoken_ext import openai_public
 
 from bpe_lab import Tokenizer
-from tests.conftest import FULL
-from tests.texts import texts
 
 NAMES = ["r50k_base", "cl100k_base", "o200k_base"]
 CORPORA = ["ko_reviews", "ko_docs", "en_docs", "webdocs_ko", "webdocs_en", "webdocs_ja", "webdocs_zh"]

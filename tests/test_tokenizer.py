@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from bpe_lab import ArgumentError, PieceCounts, TextError, TokenError, Tokenizer, learn, sample, train
 from tests import oracle
 from tests.conftest import FULL, VECTORS
 from tests.texts import byte_strings, texts
+
+from bpe_lab import ArgumentError, PieceCounts, TextError, TokenError, Tokenizer, learn, sample, train
 
 MANY = 1_000_000 if FULL else 20_000
 
@@ -56,7 +56,9 @@ def test_every_pattern_loses_nothing(pattern: str) -> None:
 def test_ids_are_the_oracle_s() -> None:
     counts = {"사과나무".encode(): 2, "사과".encode(): 5, "사람".encode(): 3, "나무".encode(): 4}
     learned = oracle.train(counts, 275, oracle.gpt2_byte_order())
-    tokenizer = train(texts=[p for p, n in counts.items() for _ in range(n)], vocab_size=275, special_tokens=(), pattern="none")
+    tokenizer = train(
+        texts=[p for p, n in counts.items() for _ in range(n)], vocab_size=275, special_tokens=(), pattern="none"
+    )
     assert tokenizer._core.merges() == [pair for pair, _, _ in learned]
     for text in ("사과나무", "나무사람", "사", "과나", "abc", "", "\u1100"):
         assert tokenizer.encode(text) == oracle.encode(text.encode(), learned, oracle.gpt2_byte_order())
@@ -163,7 +165,14 @@ def test_offsets_that_do_not_fit(small: Tokenizer, offsets: list[int]) -> None:
 
 def test_ids_come_in_any_form(small: Tokenizer) -> None:
     ids = small.encode("사과나무")
-    forms = [tuple(ids), np.array(ids), np.array(ids, np.uint16), np.array(ids, np.uint32), np.repeat(ids, 2)[::2], iter(ids)]
+    forms = [
+        tuple(ids),
+        np.array(ids),
+        np.array(ids, np.uint16),
+        np.array(ids, np.uint32),
+        np.repeat(ids, 2)[::2],
+        iter(ids),
+    ]
     for form in forms:
         assert small.decode(form) == "사과나무"  # type: ignore[arg-type]
 
@@ -200,7 +209,9 @@ def test_lone_surrogates(small: Tokenizer, text: str) -> None:
         with pytest.raises(TextError, match="surrogate") as e:
             call(text)
         assert "replace" in str(e.value)
-    assert small.decode(small.encode(text, errors="replace")) == text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    assert small.decode(small.encode(text, errors="replace")) == text.encode("utf-16", "surrogatepass").decode(
+        "utf-16", "replace"
+    )
     assert small.encode_batch([text], errors="replace")[0].tolist() == small.encode(text, errors="replace")
 
 
@@ -314,7 +325,19 @@ def test_vocab_and_lookup(small: Tokenizer) -> None:
         small.token_bytes(600)
 
 
-@pytest.mark.parametrize("what", ["a" * 2_000_000, " " * 2_000_000, "\n" * 2_000_000, "가" * 700_000, "1" * 2_000_000, "\u0301" * 1_000_000, "'" * 2_000_000, " " * 1_000_000 + "x"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        "a" * 2_000_000,
+        " " * 2_000_000,
+        "\n" * 2_000_000,
+        "가" * 700_000,
+        "1" * 2_000_000,
+        "\u0301" * 1_000_000,
+        "'" * 2_000_000,
+        " " * 1_000_000 + "x",
+    ],
+)
 def test_long_runs_take_linear_time(small: Tokenizer, published: Callable[[str], Tokenizer], what: str) -> None:
     for tokenizer in (small, published("o200k_base")):
         started = time.perf_counter()

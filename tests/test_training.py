@@ -14,14 +14,14 @@ import rustbpe
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests import oracle
+from tests.conftest import FULL
 from tokenizers import Tokenizer as HfTokenizer
 from tokenizers import models, pre_tokenizers, trainers
 
 import bpe_lab
 from bpe_lab import ArgumentError, CorpusError, FileError, PieceCounts, Tokenizer, _core, sample, train
 from bpe_lab.counts import load_counts, merge_counts, save_counts
-from tests import oracle
-from tests.conftest import FULL
 
 Corpus = Callable[..., bytes]
 GPT2_ORDER = oracle.gpt2_byte_order()
@@ -45,7 +45,9 @@ def merges_of(tokenizer: Tokenizer) -> list[tuple[bytes, bytes]]:
 
 @given(
     st.dictionaries(
-        st.lists(st.sampled_from([b"a", b"b", "가".encode(), "각".encode(), b" ", b"\xea", b"\x00"]), min_size=1, max_size=9).map(b"".join),
+        st.lists(
+            st.sampled_from([b"a", b"b", "가".encode(), "각".encode(), b" ", b"\xea", b"\x00"]), min_size=1, max_size=9
+        ).map(b"".join),
         st.integers(1, 5) | st.just(2**33),
         min_size=1,
         max_size=8,
@@ -97,9 +99,7 @@ def in_bytes(merges: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
 def test_merges_are_hugging_face_s(name: str, documents: str, corpus: Corpus) -> None:
     text = corpus(name, None if FULL else 1_500_000)
     vocab_size = 32_000 if FULL else 6_000
-    ours = train(
-        texts=[text], vocab_size=vocab_size, pattern="gpt2", documents=documents, tie="hf", special_tokens=()
-    )
+    ours = train(texts=[text], vocab_size=vocab_size, pattern="gpt2", documents=documents, tie="hf", special_tokens=())
     texts = [text.decode()] if documents == "file" else text.decode().splitlines(keepends=True)
     if documents == "line":
         texts = [line for part in texts for line in [part]]
