@@ -61,9 +61,12 @@ struct Document {
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [vocab, text, rest @ ..] = args.as_slice() else {
-        return Err("usage: encode_speed VOCAB.tiktoken TEXT [PIECES.bin IDS.bin]".into());
+        return Err("usage: encode_speed VOCAB.tiktoken (--long | TEXT [PIECES.bin IDS.bin])".into());
     };
     let encoder = load(vocab)?;
+    if text == "--long" {
+        return Ok(run_long(&encoder));
+    }
     let text = std::fs::read(text)?;
     let (documents, ids) = match rest {
         [pieces, ids] => (read_documents(&std::fs::read(pieces)?)?, words(&std::fs::read(ids)?)),
@@ -195,7 +198,10 @@ fn run(encoder: &Encoder, text: &[u8], documents: &[Document], ids: &[u32]) -> R
     let mut warm = Vec::new();
     let mut out = Vec::with_capacity(SLICE);
     for pass in 0..PASSES {
-        let mut scratch = Scratch::default();
+        let mut scratch = match std::env::var("CACHE_MB").ok().and_then(|mb| mb.parse::<usize>().ok()) {
+            Some(mb) => Scratch::with_cache_bytes(mb << 20),
+            None => Scratch::default(),
+        };
         let mut compared = 0;
         for (n, slice) in slices.iter().enumerate() {
             let timed = encode(encoder, text, slice, &mut scratch, &mut out);
@@ -225,4 +231,29 @@ fn run(encoder: &Encoder, text: &[u8], documents: &[Document], ids: &[u32]) -> R
     }
     println!("{}", if ids.is_empty() { "ids not compared" } else { "all ids equal" });
     Ok(())
+}
+
+/// One piece of 16 MB of each kind.
+fn run_long(encoder: &Encoder) {
+    const LEN: usize = 16 << 20;
+    let mut state = 1u64;
+    let mut random = move |n: u64| {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        ((state >> 33) * n >> 31) as u32
+    };
+    let hangul: String = (0..LEN / 3).filter_map(|_| char::from_u32(0xAC00 + random(11_172))).collect();
+    let kinds = [
+        ("a", vec![b'a'; LEN]),
+        ("spaces", vec![b' '; LEN]),
+        ("letters", (0..LEN).map(|_| b'a' + random(26) as u8).collect()),
+        ("bytes", (0..LEN).map(|_| random(256) as u8).collect()),
+        ("hangul", hangul.into_bytes()),
+    ];
+    for (name, piece) in kinds {
+        let (mut scratch, mut out) = (Scratch::default(), Vec::new());
+        let start = Clock::start();
+        encoder.encode_pieces(&piece, 0, &[piece.len()], &mut scratch, &mut out);
+        let nanos = start.elapsed().as_nanos() as f64 / piece.len() as f64;
+        println!("16 MB piece of {name:<8} {nanos:6.1} ns/byte, {} ids", out.len());
+    }
 }

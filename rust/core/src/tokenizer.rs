@@ -46,6 +46,26 @@ impl Workspace {
 ///
 /// Invariants, checked by [`Tokenizer::new`]: the merges name every base symbol of the unit; specials have texts and
 /// ids of their own, ids that no token has, and texts that are not empty.
+///
+/// ```
+/// use bpe_lab_core::merges::{ByteOrder, Merge, Merges, Rule};
+/// use bpe_lab_core::tokenizer::{Special, SpecialRule, Tokenizer, Workspace};
+/// use bpe_lab_core::{Error, TokenId, pretokenize::Pattern, unit::Unit};
+/// let merge = |left: u8, right: u8, id| Merge { left: TokenId(left.into()), right: TokenId(right.into()), result: TokenId(id) };
+/// let merges = Merges::new(ByteOrder::Raw.ids().to_vec(), Rule::Pairs(vec![merge(b'o', b'w', 256)]))?;
+/// let end = Special { text: "<end>".into(), id: TokenId(257) };
+/// let pattern = Pattern::from_name("gpt2")?;
+/// let tokenizer = Tokenizer::new(Unit::Byte, pattern, merges, vec![end], Default::default())?;
+///
+/// let rule = SpecialRule { allowed: vec![0], refused: vec![] };
+/// let mut ids = Vec::new();
+/// tokenizer.encode_into(b"low<end>", &rule, &mut Workspace::new(), &mut ids)?;
+/// assert_eq!(ids, [108, 256, 257]);
+/// let mut bytes = Vec::new();
+/// tokenizer.decode_into(&ids, &mut bytes)?;
+/// assert_eq!(bytes, b"low<end>");
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Tokenizer {
     unit: Unit,
     pattern: Pattern,
@@ -279,6 +299,15 @@ impl Tokenizer {
                 self.decode_into(ids, &mut out).map(|()| out)
             })
             .collect()
+    }
+
+    /// Appends the end of each token's bytes in the decoded text, counted from 0. For characters instead of bytes hand
+    /// them to [`char_spans_into`].
+    ///
+    /// # Errors
+    /// As [`decode_into`](Self::decode_into).
+    pub fn ends_into(&self, ids: &[u32], ends: &mut Vec<u64>) -> Result<()> {
+        self.decoder.ends_into(ids, ends)
     }
 }
 

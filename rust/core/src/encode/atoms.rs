@@ -36,20 +36,30 @@ type Entry = u64;
 
 /// See the module.
 pub(super) struct Atoms {
-    /// Characters of two bytes, then of three, by [`place`].
-    plain: Box<[Entry]>,
+    /// Characters of two bytes: by the low bits of their bytes.
+    two: Box<[Entry; 1 << 11]>,
+    /// Characters of three bytes.
+    three: Box<[Entry; 1 << 16]>,
     /// The same with a space before them.
-    spaced: Box<[Entry]>,
-    /// Lowest rank of a pair that crosses on the left: by the byte before (256: none), then the lead byte's low six bits.
+    space_two: Box<[Entry; 1 << 11]>,
+    space_three: Box<[Entry; 1 << 16]>,
+    /// Lowest rank of a pair that crosses on the left: by the byte before, then the lead byte.
     left: Crossing,
-    /// Lowest rank of a pair that crosses on the right: by the byte after (256: none), then the last byte's low six bits.
+    /// Lowest rank of a pair that crosses on the right: by the byte after, then the last byte.
     right: Crossing,
 }
 
+/// Lowest ranks by neighbouring byte ([`NOTHING`] at the end of the piece) and the low six bits of the atom's byte there.
+type Crossing = Box<[[u32; 64]; 257]>;
+
+/// The neighbour at the end of a piece.
+const NOTHING: usize = 256;
+
 /// Symbols to begin with, and where in the bytes each begins.
 pub(super) struct Symbols {
-    pub(super) ids: [u32; Self::MAX],
-    pub(super) starts: [u16; Self::MAX],
+    /// The first [`n`](Self::n) count.
+    pub(super) ids: [u32; Self::MAX + 2],
+    pub(super) starts: [u16; Self::MAX + 2],
     pub(super) n: usize,
 }
 
@@ -66,34 +76,33 @@ impl Symbols {
 
 impl Default for Symbols {
     fn default() -> Self {
-        Self { ids: [0; Self::MAX], starts: [0; Self::MAX], n: 0 }
+        Self { ids: [0; Self::MAX + 2], starts: [0; Self::MAX + 2], n: 0 }
     }
 }
 
-/// Places of characters of two bytes; those of three come after.
-const N_TWO: usize = 32 << 6;
-const N_PLACES: usize = N_TWO + (16 << 12);
+/// A character that can be an atom, by the shape of its bytes: a lead byte and as many continuation bytes as it asks
+/// for. Whether they are a code point does not matter.
+enum Shape {
+    /// Two bytes; the low bits of both.
+    Two(usize),
+    /// Three bytes; the low bits of all.
+    Three(usize),
+    /// Something else.
+    Other,
+}
 
-/// The place of the character that `bytes` begin with, and its length, if it can be an atom. Goes by the shape of the
-/// bytes, a lead byte and as many continuation bytes as it asks for; whether they are a code point does not matter.
-#[inline(always)]
-fn place(bytes: &[u8]) -> Option<(usize, usize)> {
-    let low = |b: u8| usize::from(b & 0x3F);
-    match *bytes {
-        [lead @ 0xE0..0xF0, b, c, ..] if b & 0xC0 == 0x80 && c & 0xC0 == 0x80 => {
-            Some((N_TWO + (usize::from(lead & 0xF) << 12 | low(b) << 6 | low(c)), 3))
+impl Shape {
+    /// Of the character that begins with the lowest byte of `four`.
+    #[inline(always)]
+    fn of(four: u32) -> Self {
+        let low = four as usize;
+        if four & 0x00C0_C0F0 == 0x0080_80E0 {
+            Self::Three((low & 0xF) << 12 | low >> 2 & 0xFC0 | low >> 16 & 0x3F)
+        } else if four & 0xC0E0 == 0x80C0 && low & 0x1F >= 2 {
+            Self::Two((low & 0x1F) << 6 | low >> 8 & 0x3F)
+        } else {
+            Self::Other
         }
-        [lead @ 0xC2..0xE0, b, ..] if b & 0xC0 == 0x80 => Some((usize::from(lead & 0x1F) << 6 | low(b), 2)),
-        _ => None,
-    }
-}
-
-/// The character at `place`.
-fn character(place: usize) -> ([u8; 3], usize) {
-    let low = |n: usize| 0x80 | (n & 0x3F) as u8;
-    match place.checked_sub(N_TWO) {
-        None => ([0xC0 | (place >> 6) as u8, low(place), 0], 2),
-        Some(place) => ([0xE0 | (place >> 12) as u8, low(place >> 6), low(place)], 3),
     }
 }
 
@@ -104,17 +113,25 @@ impl Atoms {
             return None;
         }
         let (left, right) = crossing(pairs, vocab);
-        let isolated = |bytes: &[u8]| Isolated::run(byte_ids, pairs, bytes).entry();
-        let plain = (0..N_PLACES).map(|place| {
-            let (bytes, n) = character(place);
-            isolated(&bytes[..n])
-        });
-        let spaced = (0..N_PLACES).map(|place| {
-            let ([a, b, c], n) = character(place);
-            // Without a merge of the space and the lead byte there is little to gain.
-            if pairs.rank_of_bytes(b' ', a) == NONE { NO_ATOM } else { isolated(&[b' ', a, b, c][..=n]) }
-        });
-        Some(Self { plain: plain.collect(), spaced: spaced.collect(), left, right })
+        let entry = |bytes: &[u8]| {
+            let can_merge = bytes.windows(2).any(|pair| pairs.rank_of_bytes(pair[0], pair[1]) != NONE);
+            // Without a merge of the space and the lead byte there is little to gain from the space.
+            let is_worth_it = bytes[0] != b' ' || pairs.rank_of_bytes(b' ', bytes[1]) != NONE;
+            if can_merge && is_worth_it { Isolated::run(byte_ids, pairs, bytes).entry() } else { NO_ATOM }
+        };
+        let low = |n: usize| 0x80 | (n & 0x3F) as u8;
+        let two = |n: usize| [0xC0 | (n >> 6) as u8, low(n)];
+        let three = |n: usize| [0xE0 | (n >> 12) as u8, low(n >> 6), low(n)];
+        let spaced_two = |n: usize| [b' ', two(n)[0], two(n)[1]];
+        let spaced_three = |n: usize| [b' ', three(n)[0], three(n)[1], three(n)[2]];
+        Some(Self {
+            two: boxed(|n| entry(&two(n))),
+            three: boxed(|n| entry(&three(n))),
+            space_two: boxed(|n| entry(&spaced_two(n))),
+            space_three: boxed(|n| entry(&spaced_three(n))),
+            left,
+            right,
+        })
     }
 
     /// Splits `bytes`, at most [`Symbols::MAX`] of them, into atoms and single bytes.
@@ -122,49 +139,71 @@ impl Atoms {
     pub(super) fn split(&self, bytes: &[u8], byte_ids: &[TokenId; 256], symbols: &mut Symbols) {
         symbols.n = 0;
         let mut at = self.split_spaced(bytes, symbols);
+        let mut before = if at == 0 { NOTHING } else { usize::from(bytes[at - 1]) };
         while at < bytes.len() {
-            at += match place(&bytes[at..]) {
-                Some((place, n)) if self.push(self.plain[place], bytes, at, n, 1, symbols) => n,
-                Some((_, n)) => {
-                    (at..at + n).for_each(|i| symbols.push(byte_ids[usize::from(bytes[i])].0, i));
-                    n
-                }
-                None => {
-                    symbols.push(byte_ids[usize::from(bytes[at])].0, at);
-                    1
-                }
+            let four = four(bytes, at);
+            let (entry, n) = match Shape::of(four) {
+                Shape::Three(place) => (self.three[place], 3),
+                Shape::Two(place) => (self.two[place], 2),
+                Shape::Other => (NO_ATOM, 1),
             };
+            let last = usize::from(bytes[at + n - 1]);
+            let after = bytes.get(at + n).map_or(NOTHING, |&b| usize::from(b));
+            let crossing = self.left[before][four as usize & 0x3F].min(self.right[after][last & 0x3F]);
+            if entry as u32 & NONE < crossing {
+                push_atom(entry, at, 1, symbols);
+            } else {
+                bytes[at..at + n].iter().zip(at..).for_each(|(&b, i)| symbols.push(byte_ids[usize::from(b)].0, i));
+            }
+            before = last;
+            at += n;
         }
     }
 
     /// Takes a space and a character from the front, if they are an atom; returns how many bytes were taken.
     #[inline(always)]
     fn split_spaced(&self, bytes: &[u8], symbols: &mut Symbols) -> usize {
-        let [b' ', rest @ ..] = bytes else { return 0 };
-        match place(rest) {
-            Some((place, n)) if self.push(self.spaced[place], bytes, 0, n + 1, 2, symbols) => n + 1,
-            _ => 0,
+        if bytes.first() != Some(&b' ') || bytes.len() < 2 {
+            return 0;
+        }
+        let (entry, n) = match Shape::of(four(bytes, 1)) {
+            Shape::Three(place) => (self.space_three[place], 4),
+            Shape::Two(place) => (self.space_two[place], 3),
+            Shape::Other => return 0,
+        };
+        let after = bytes.get(n).map_or(NOTHING, |&b| usize::from(b));
+        if entry as u32 & NONE < self.right[after][usize::from(bytes[n - 1] & 0x3F)] {
+            push_atom(entry, 0, 2, symbols);
+            n
+        } else {
+            0
         }
     }
+}
 
-    /// Pushes the tokens of an atom, unless a pair may cross into it before it is done.
-    #[inline(always)]
-    fn push(&self, entry: Entry, bytes: &[u8], at: usize, n: usize, shortest: usize, symbols: &mut Symbols) -> bool {
-        let rank = entry as u32 & NONE;
-        let before = if at == 0 { 256 } else { usize::from(bytes[at - 1]) };
-        let after = bytes.get(at + n).map_or(256, |&b| usize::from(b));
-        let left = self.left[before][usize::from(bytes[at] & 0x3F)];
-        let right = self.right[after][usize::from(bytes[at + n - 1] & 0x3F)];
-        if rank >= left.min(right) {
-            return false;
-        }
-        symbols.push((entry >> 43) as u32, at);
-        let second = (entry >> 22) as u32 & NONE;
-        if second != NONE {
-            symbols.push(second, at + shortest + (entry >> 21 & 1) as usize);
-        }
-        true
+/// Up to four bytes from `at` on, and zeros.
+#[inline(always)]
+fn four(bytes: &[u8], at: usize) -> u32 {
+    match bytes[at..].first_chunk() {
+        Some(four) => u32::from_le_bytes(*four),
+        None => bytes[at..].iter().rev().fold(0, |four, &b| four << 8 | u32::from(b)),
     }
+}
+
+/// Pushes the one or two tokens of an atom.
+#[inline(always)]
+fn push_atom(entry: Entry, at: usize, shortest: usize, symbols: &mut Symbols) {
+    symbols.push((entry >> 43) as u32, at);
+    let second = (entry >> 22) as u32 & NONE;
+    // Written in any case, and kept if it is one.
+    symbols.push(second, at + shortest + (entry >> 21 & 1) as usize);
+    symbols.n -= usize::from(second == NONE);
+}
+
+/// A table of `f(n)`.
+fn boxed<const N: usize>(f: impl Fn(usize) -> Entry) -> Box<[Entry; N]> {
+    let table: Vec<Entry> = (0..N).map(f).collect();
+    table.try_into().unwrap_or_else(|_| Box::new([NO_ATOM; N]))
 }
 
 /// The entry of a character that is no atom.
@@ -179,9 +218,6 @@ fn is_grown(pairs: &PairTable, n_ids: usize) -> bool {
     }
     pairs.iter().all(|(left, right, rank)| made[left as usize].max(made[right as usize]) < Some(rank))
 }
-
-/// Lowest ranks by neighbouring byte (256: none) and the low six bits of the atom's byte at that end.
-type Crossing = Box<[[u32; 64]; 257]>;
 
 /// The lowest ranks at which a pair crosses into a character from the left, and from the right.
 fn crossing(pairs: &PairTable, vocab: &Vocab) -> (Crossing, Crossing) {
@@ -239,8 +275,9 @@ impl Ends {
 
 /// The merge loop on the bytes of one atom.
 struct Isolated {
-    /// Tokens, and where each begins.
-    tokens: Vec<(u32, usize)>,
+    /// Tokens, and where each begins; the first [`Self::n`] count.
+    tokens: [(u32, usize); 4],
+    n: usize,
     /// The highest rank of a merge; [`NONE`] if there was none.
     highest: u32,
     /// With a space in front: the character was made without it, so that there is a third way to cross.
@@ -251,25 +288,35 @@ struct Isolated {
 
 impl Isolated {
     fn run(byte_ids: &[TokenId; 256], pairs: &PairTable, bytes: &[u8]) -> Self {
-        let mut tokens: Vec<(u32, usize)> = bytes.iter().map(|&b| byte_ids[usize::from(b)].0).zip(0..).collect();
-        let (mut highest, mut is_apart) = (None, false);
-        let lowest = |tokens: &[(u32, usize)]| {
-            tokens.windows(2).zip(0..).map(|(pair, at)| (pairs.rank(pair[0].0, pair[1].0), at)).min()
-        };
-        while let Some((rank, at)) = lowest(&tokens).filter(|&(rank, _)| rank != NONE) {
-            tokens[at].0 = pairs.result(rank);
-            tokens.remove(at + 1);
-            highest = highest.max(Some(rank));
-            is_apart |= bytes[0] == b' ' && tokens.len() == 2 && tokens[1].1 == 1;
+        let is_spaced = bytes[0] == b' ';
+        let mut run =
+            Self { tokens: [(0, 0); 4], n: 0, highest: NONE, is_apart: false, shortest: 1 + usize::from(is_spaced) };
+        for (at, &b) in bytes.iter().enumerate().take(4) {
+            run.tokens[at] = (byte_ids[usize::from(b)].0, at);
+            run.n += 1;
         }
-        Self { tokens, highest: highest.unwrap_or(NONE), is_apart, shortest: 1 + usize::from(bytes[0] == b' ') }
+        let mut highest = None;
+        while let Some((rank, at)) = run.lowest(pairs).filter(|&(rank, _)| rank != NONE) {
+            run.tokens[at].0 = pairs.result(rank);
+            run.tokens.copy_within(at + 2.., at + 1);
+            run.n -= 1;
+            highest = highest.max(Some(rank));
+            run.is_apart |= is_spaced && run.n == 2 && run.tokens[1].1 == 1;
+        }
+        run.highest = highest.unwrap_or(NONE);
+        run
+    }
+
+    fn lowest(&self, pairs: &PairTable) -> Option<(u32, usize)> {
+        let pairs_left = self.tokens[..self.n].windows(2).zip(0..);
+        pairs_left.map(|(pair, at)| (pairs.rank(pair[0].0, pair[1].0), at)).min()
     }
 
     fn entry(&self) -> Entry {
         let pack = |first: u32, second: u32, longer: usize| {
             u64::from(first) << 43 | u64::from(second) << 22 | (longer as u64) << 21 | u64::from(self.highest)
         };
-        match *self.tokens {
+        match self.tokens[..self.n] {
             _ if self.is_apart => NO_ATOM,
             [(only, _)] => pack(only, NONE, 0),
             [(first, _), (second, at)] if second != NONE => pack(first, second, at - self.shortest),

@@ -10,32 +10,63 @@
 //! Both are two-way: two entries lie side by side, the newer first. Both begin small and double while new pieces come
 //! in, so that a short call does not pay for a large allocation, up to [`Cache::MAX_BYTES`] in all.
 
+use super::raw::prefetch;
+
 /// Ids are below 2^21; what an entry needs beside its ids lies above.
 const ID_BITS: u32 = 21;
 const ID_MASK: u32 = (1 << ID_BITS) - 1;
 
-/// A piece of up to 15 bytes: its bytes, zeros, and its length in the last byte. 0 is no piece.
-pub(super) type ShortKey = u128;
+/// A piece of up to 15 bytes: its bytes, zeros, and its length in the last byte. All 0 is no piece.
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+pub(super) struct ShortKey {
+    low: u64,
+    high: u64,
+}
 
-/// `LENGTHS[n]` keeps the first n of 16 bytes.
-const MASKS: [u128; 16] = {
-    let mut masks = [0; 16];
+impl PartialEq for ShortKey {
+    /// Without a branch: which half differs cannot be foretold.
+    #[inline(always)]
+    fn eq(&self, other: &Self) -> bool {
+        (self.low ^ other.low) | (self.high ^ other.high) == 0
+    }
+}
+
+/// Keeps the first n of sixteen bytes.
+const MASKS: [ShortKey; 16] = {
+    let mut masks = [ShortKey { low: 0, high: 0 }; 16];
     let mut n = 1;
     while n < 16 {
-        masks[n] = masks[n - 1] << 8 | 0xFF;
+        let mask = u128::MAX >> (128 - 8 * n);
+        masks[n] = ShortKey { low: mask as u64, high: (mask >> 64) as u64 };
         n += 1;
     }
     masks
 };
 
-/// The key of `text[begin..][..len]`, `len` at most 15.
-#[inline(always)]
-pub(super) fn short_key(text: &[u8], begin: usize, len: usize) -> ShortKey {
-    let bytes = match text.get(begin..).and_then(|rest| rest.first_chunk()) {
-        Some(chunk) => u128::from_le_bytes(*chunk) & MASKS[len],
-        None => last_bytes(&text[begin..begin + len]),
-    };
-    bytes | (len as u128) << 120
+impl ShortKey {
+    /// The most bytes it takes.
+    pub(super) const MAX: usize = 15;
+
+    /// The key of `text[begin..][..len]`, `len` at most [`MAX`](Self::MAX).
+    #[inline(always)]
+    pub(super) fn new(text: &[u8], begin: usize, len: usize) -> Self {
+        let bytes = match text.get(begin..).and_then(|rest| rest.first_chunk::<16>()) {
+            Some(chunk) => u128::from_le_bytes(*chunk),
+            None => last_bytes(&text[begin..begin + len]),
+        };
+        let mask = MASKS[len & Self::MAX];
+        Self { low: bytes as u64 & mask.low, high: (bytes >> 64) as u64 & mask.high | (len as u64) << 56 }
+    }
+
+    #[inline(always)]
+    fn hash(self) -> u64 {
+        hash(self.low, self.high)
+    }
+
+    fn is_none(self) -> bool {
+        self == Self::default()
+    }
 }
 
 /// Up to 15 bytes and zeros: for pieces that end within 16 bytes of the text's end.
@@ -47,42 +78,56 @@ fn last_bytes(piece: &[u8]) -> u128 {
 }
 
 /// A piece of 16 to 32 bytes: its first and its last sixteen, and its length. Or a [`ShortKey`], 0, and its length.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) struct LongKey {
-    first: u128,
-    last: u128,
+    first: ShortKey,
+    last: ShortKey,
     len: u32,
 }
 
+impl PartialEq for LongKey {
+    #[inline(always)]
+    fn eq(&self, other: &Self) -> bool {
+        (self.first == other.first) & (self.last == other.last) & (self.len == other.len)
+    }
+}
+
 impl LongKey {
+    /// The most bytes it takes.
+    pub(super) const MAX: usize = 32;
+
     /// The key of a piece of 16 to 32 bytes; `None` for another length.
     #[inline(always)]
     pub(super) fn new(piece: &[u8]) -> Option<Self> {
+        let sixteen = |bytes: &[u8; 16]| {
+            let bytes = u128::from_le_bytes(*bytes);
+            ShortKey { low: bytes as u64, high: (bytes >> 64) as u64 }
+        };
         let (first, last) = (piece.first_chunk()?, piece.last_chunk()?);
-        let key =
-            Self { first: u128::from_le_bytes(*first), last: u128::from_le_bytes(*last), len: piece.len() as u32 };
-        (piece.len() <= 32).then_some(key)
+        let key = Self { first: sixteen(first), last: sixteen(last), len: piece.len() as u32 };
+        (piece.len() <= Self::MAX).then_some(key)
     }
 
     fn of_short(key: ShortKey) -> Self {
-        Self { first: key, last: 0, len: (key >> 120) as u32 }
+        Self { first: key, last: ShortKey::default(), len: (key.high >> 56) as u32 }
     }
 
     #[inline(always)]
     fn hash(self) -> u64 {
-        let first = hash(self.first);
-        hash(self.last ^ u128::from(first) ^ u128::from(self.len) << 64)
+        let first = hash(self.first.low, self.first.high);
+        hash(self.last.low ^ first, self.last.high ^ u64::from(self.len))
     }
 }
 
 /// Both halves multiplied, the product folded: the low bits depend on every bit.
 #[inline(always)]
-fn hash(key: u128) -> u64 {
-    let product =
-        u128::from(key as u64 ^ 0x9E37_79B9_7F4A_7C15) * u128::from((key >> 64) as u64 ^ 0xE703_7ED1_A0B4_28DB);
+fn hash(low: u64, high: u64) -> u64 {
+    let product = u128::from(low ^ 0x9E37_79B9_7F4A_7C15) * u128::from(high ^ 0xE703_7ED1_A0B4_28DB);
     product as u64 ^ (product >> 64) as u64
 }
 
+/// Two entries of one cache line. A new one comes second and moves to the front when it is met again, so that pieces
+/// met once do not drive out frequent ones.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct ShortSet([ShortEntry; 2]);
@@ -101,10 +146,17 @@ const ELSEWHERE: u32 = 7;
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct LongEntry {
-    first: u128,
-    last: u128,
+    first: ShortKey,
+    last: ShortKey,
     /// Above the first id: how many there are. Above the second: the length of the piece.
     ids: [u32; 8],
+}
+
+impl LongEntry {
+    #[inline(always)]
+    fn key(&self) -> LongKey {
+        LongKey { first: self.first, last: self.last, len: self.ids[1] >> ID_BITS }
+    }
 }
 
 /// See the module.
@@ -125,7 +177,7 @@ impl Default for Cache {
 
 impl Cache {
     /// Bytes of both tables together at their largest.
-    pub(super) const MAX_BYTES: usize = 48 << 20;
+    pub(super) const MAX_BYTES: usize = 12 << 20;
     const FIRST_SHORT_SETS: usize = 1 << 11;
     const FIRST_LONG_SETS: usize = 1 << 7;
 
@@ -144,14 +196,14 @@ impl Cache {
         size_of_val(self.short.as_slice()) + size_of_val(self.long.as_slice())
     }
 
-    /// Makes room where many new pieces came in. Sets move: not between [`short_home`](Self::short_home) and its use.
+    /// Makes room where many new pieces came in. Homes change.
     pub(super) fn grow(&mut self) {
         let max_sets = floor_power_of_two(self.max_bytes / 3 * 2 / size_of::<ShortSet>());
-        if self.short.is_empty() || (self.n_new_short > self.short.len() && self.short.len() < max_sets) {
+        if self.n_new_short >= self.short.len() && self.short.len() < max_sets {
             self.grow_short(max_sets);
         }
         let max_sets = floor_power_of_two(self.max_bytes / 3 / size_of::<[LongEntry; 2]>());
-        if self.long.is_empty() || (self.n_new_long > self.long.len() && self.long.len() < max_sets) {
+        if self.n_new_long >= self.long.len() && self.long.len() < max_sets {
             self.grow_long(max_sets);
         }
     }
@@ -159,11 +211,10 @@ impl Cache {
     #[cold]
     fn grow_short(&mut self, max_sets: usize) {
         let n = (self.short.len() * 2).max(Self::FIRST_SHORT_SETS).min(max_sets);
-        let empty = ShortEntry { key: 0, ids: [0; 4] };
+        let empty = ShortEntry { key: ShortKey::default(), ids: [0; 4] };
         let old = std::mem::replace(&mut self.short, vec![ShortSet([empty; 2]); n]);
-        for entry in old.iter().flat_map(|set| [set.0[1], set.0[0]]).filter(|e| e.key != 0) {
-            let home = self.short_home(entry.key);
-            self.put_short(home, entry);
+        for &entry in old.iter().flat_map(|set| &set.0).filter(|e| !e.key.is_none()) {
+            self.put_short(self.short_home(entry.key), entry);
         }
         self.n_new_short = 0;
     }
@@ -171,11 +222,10 @@ impl Cache {
     #[cold]
     fn grow_long(&mut self, max_sets: usize) {
         let n = (self.long.len() * 2).max(Self::FIRST_LONG_SETS).min(max_sets);
-        let empty = LongEntry { first: 0, last: 0, ids: [0; 8] };
+        let empty = LongEntry { first: ShortKey::default(), last: ShortKey::default(), ids: [0; 8] };
         let old = std::mem::replace(&mut self.long, vec![[empty; 2]; n]);
-        for entry in old.iter().flat_map(|set| [set[1], set[0]]).filter(|e| e.ids[0] != 0) {
-            let key = LongKey { first: entry.first, last: entry.last, len: entry.ids[1] >> ID_BITS };
-            self.put_long(self.long_home(key), entry);
+        for &entry in old.as_flattened().iter().filter(|e| e.ids[0] != 0) {
+            self.put_long(self.long_home(entry.key()), entry);
         }
         self.n_new_long = 0;
     }
@@ -183,7 +233,7 @@ impl Cache {
     /// The set that holds `key` if any does.
     #[inline(always)]
     pub(super) fn short_home(&self, key: ShortKey) -> usize {
-        hash(key) as usize & (self.short.len() - 1)
+        key.hash() as usize & (self.short.len() - 1)
     }
 
     /// The set that holds `key` if any does.
@@ -192,29 +242,47 @@ impl Cache {
         key.hash() as usize & (self.long.len() - 1)
     }
 
-    /// Reads something of the set, so that it is near when it is looked at. What is returned means nothing.
+    /// Asks for the memory of a set.
     #[inline(always)]
-    pub(super) fn touch_short(&self, home: usize) -> u32 {
-        self.short[home].0[0].ids[0]
+    pub(super) fn prefetch_short(&self, home: usize) {
+        prefetch(&self.short, home);
     }
 
-    /// As [`touch_short`](Self::touch_short).
+    /// As [`prefetch_short`](Self::prefetch_short).
     #[inline(always)]
-    pub(super) fn touch_long(&self, home: usize) -> u32 {
-        self.long[home][0].ids[0]
+    pub(super) fn prefetch_long(&self, home: usize) {
+        prefetch(self.long.as_flattened(), 2 * home);
+        prefetch(self.long.as_flattened(), 2 * home + 1);
     }
 
-    /// Writes the ids of `key` to the front of `out` and returns how many there are; `None` if it is not here.
+    /// Writes the ids of pieces to the front of `out` as long as each is the first of its set, and returns how many
+    /// pieces and how many ids that was. A home that is none ends it. Takes 4 words of `out` for each piece.
     #[inline(always)]
-    pub(super) fn get_short(&self, home: usize, key: ShortKey, out: &mut [u32]) -> Option<usize> {
-        let set = &self.short[home].0;
-        let entry = if set[0].key == key {
-            &set[0]
-        } else if set[1].key == key {
-            &set[1]
-        } else {
-            return None;
-        };
+    pub(super) fn copy_short(&self, keys: &[ShortKey], homes: &[u32], out: &mut [u32]) -> (usize, usize) {
+        let (mut n_pieces, mut n_ids) = (0, 0);
+        for (key, &home) in keys.iter().zip(homes) {
+            let Some(ShortSet([entry, _])) = self.short.get(home as usize) else { break };
+            let Some(front) = out.get_mut(n_ids..n_ids + 4) else { break };
+            let n = (entry.ids[0] >> ID_BITS) as usize;
+            if entry.key != *key || n > 4 {
+                break;
+            }
+            front.copy_from_slice(&entry.ids.map(|id| id & ID_MASK));
+            n_pieces += 1;
+            n_ids += n;
+        }
+        (n_pieces, n_ids)
+    }
+
+    /// Writes the ids of `key` to the front of `out`, 8 words of it, and returns how many there are; `None` if the
+    /// piece is not here.
+    #[inline]
+    pub(super) fn get_short(&mut self, home: usize, key: ShortKey, out: &mut [u32]) -> Option<usize> {
+        let set = &mut self.short[home].0;
+        if set[1].key == key {
+            set.swap(0, 1);
+        }
+        let entry = set.first().filter(|e| e.key == key)?;
         let n = entry.ids[0] >> ID_BITS;
         if n == ELSEWHERE {
             let key = LongKey::of_short(key);
@@ -226,15 +294,33 @@ impl Cache {
 
     /// As [`get_short`](Self::get_short).
     #[inline(always)]
-    pub(super) fn get_long(&self, home: usize, key: LongKey, out: &mut [u32]) -> Option<usize> {
-        let entry = self.long[home]
-            .iter()
-            .find(|e| e.first == key.first && e.last == key.last && e.ids[1] >> ID_BITS == key.len)?;
-        out[..8].copy_from_slice(&entry.ids.map(|id| id & ID_MASK));
-        Some((entry.ids[0] >> ID_BITS) as usize)
+    pub(super) fn get_long(&mut self, home: usize, key: LongKey, out: &mut [u32]) -> Option<usize> {
+        let set = &mut self.long[home];
+        if set[0].key() != key {
+            set.swap(0, 1);
+            if set[0].key() != key {
+                return None;
+            }
+        }
+        out[..8].copy_from_slice(&set[0].ids.map(|id| id & ID_MASK));
+        Some((set[0].ids[0] >> ID_BITS) as usize)
     }
 
-    /// Keeps the ids of `key`, which is not here; more than 8 are not kept.
+    /// Whether the ids of `key` are here, or were.
+    #[inline(always)]
+    pub(super) fn has_short(&self, home: usize, key: ShortKey) -> bool {
+        let set = &self.short[home].0;
+        (set[0].key == key) | (set[1].key == key)
+    }
+
+    /// Whether the ids of `key` are here.
+    #[inline(always)]
+    pub(super) fn has_long(&self, home: usize, key: LongKey) -> bool {
+        let set = &self.long[home];
+        (set[0].key() == key) | (set[1].key() == key)
+    }
+
+    /// Keeps the ids of `key`; more than 8 are not kept.
     pub(super) fn insert_short(&mut self, home: usize, key: ShortKey, ids: &[u32]) {
         let mut entry = ShortEntry { key, ids: [0; 4] };
         match entry.ids.get_mut(..ids.len()) {
@@ -266,20 +352,18 @@ impl Cache {
         true
     }
 
-    #[inline(always)]
+    #[inline]
     fn put_short(&mut self, home: usize, entry: ShortEntry) {
         let set = &mut self.short[home].0;
-        if set[0].key != entry.key {
-            set[1] = set[0];
-        }
-        set[0] = entry;
+        let way = usize::from(!set[0].key.is_none() && set[0].key != entry.key);
+        set[way] = entry;
     }
 
-    #[inline(always)]
+    #[inline]
     fn put_long(&mut self, home: usize, entry: LongEntry) {
         let set = &mut self.long[home];
-        set[1] = set[0];
-        set[0] = entry;
+        let way = usize::from(set[0].ids[0] != 0 && set[0].key() != entry.key());
+        set[way] = entry;
     }
 }
 

@@ -113,8 +113,8 @@ impl Merger {
             }
         } else {
             match source.len() {
-                0..=Short::MAX => short.run(pairs, source, emit),
-                ..=Window::MAX => window.run(pairs, source, emit),
+                n if n <= Short::MAX => short.run(pairs, source, emit),
+                n if n <= Window::MAX => window.run(pairs, source, emit),
                 _ => heap.run(pairs, source, emit),
             }
         }
@@ -122,15 +122,31 @@ impl Merger {
 }
 
 /// Up to 32 symbols, linear minimum.
+///
+/// In two halves, so that several can take turns (see [`Lanes`](super::lanes::Lanes)): [`step`](Self::step) makes a
+/// merge and leaves the ranks of the new neighbours open, [`settle`](Self::settle) finds them. Neither branches on what
+/// cannot be foretold.
+#[derive(Clone)]
 pub(super) struct Short {
-    ids: [u32; Self::MAX],
-    /// `rank << 5 | position` of the pair that begins at a position; above [`Self::LAST`] where none merges.
-    words: [i32; Self::MAX],
+    /// By position; [`Self::NOWHERE`] is a position too, where nothing counts.
+    ids: [u32; Self::PLACES],
+    /// `rank << 5 | position` of the pair that begins at a position; from [`Self::LAST`] on where none merges.
+    words: [i32; Self::PLACES],
+    /// How many symbols there were.
+    n: usize,
+    /// The positions at which tokens begin, as bits.
+    alive: u32,
+    /// The token whose ranks are open, and its neighbours or [`Self::NOWHERE`].
+    at: u8,
+    last: u8,
+    next: u8,
 }
 
 impl Default for Short {
     fn default() -> Self {
-        Self { ids: [0; Self::MAX], words: [i32::MAX; Self::MAX] }
+        let nowhere = Self::NOWHERE as u8;
+        let (ids, words) = ([0; Self::PLACES], [i32::MAX; Self::PLACES]);
+        Self { ids, words, n: 0, alive: 0, at: nowhere, last: nowhere, next: nowhere }
     }
 }
 
@@ -139,11 +155,26 @@ impl Short {
     pub(super) const MAX: usize = 32;
     /// Words from here on are pairs that do not merge.
     const LAST: i32 = (NONE << 5) as i32;
+    /// No position.
+    const NOWHERE: usize = Self::MAX;
+    /// A power of two above [`Self::NOWHERE`].
+    const PLACES: usize = 64;
 
     /// As [`Merger::run`], for at most [`MAX`](Self::MAX) symbols.
     #[inline]
-    pub(super) fn run(&mut self, pairs: &PairTable, source: &impl Source, mut emit: impl FnMut(usize, u32)) {
-        let mut alive = self.merge(pairs, source);
+    pub(super) fn run(&mut self, pairs: &PairTable, source: &impl Source, emit: impl FnMut(usize, u32)) {
+        self.load(source);
+        self.rank(pairs, source);
+        while self.step(pairs) {
+            self.settle(pairs);
+        }
+        self.emit(emit);
+    }
+
+    /// Hands each token to `emit`: the position of its first symbol, its id.
+    #[inline(always)]
+    pub(super) fn emit(&self, mut emit: impl FnMut(usize, u32)) {
+        let mut alive = self.alive;
         while alive != 0 {
             let i = alive.trailing_zeros() as usize;
             emit(i, self.ids[i]);
@@ -151,27 +182,99 @@ impl Short {
         }
     }
 
-    /// Merges and returns the positions at which tokens begin, as bits; their ids are at these positions.
-    #[inline]
-    fn merge(&mut self, pairs: &PairTable, source: &impl Source) -> u32 {
-        let n = source.len();
-        if n == 0 {
-            return 0;
+    /// Begins with `source`, its ranks not known.
+    #[inline(always)]
+    pub(super) fn load(&mut self, source: &impl Source) {
+        self.n = source.len().min(Self::MAX);
+        (0..self.n).for_each(|i| self.ids[i] = source.id(i));
+        self.alive = ((1u64 << self.n) - 1) as u32;
+    }
+
+    /// As [`load`](Self::load); of more symbols than it takes, none.
+    #[inline(always)]
+    pub(super) fn load_symbols(&mut self, symbols: &Symbols) {
+        self.n = if symbols.n <= Self::MAX { symbols.n } else { 0 };
+        self.ids[..Self::MAX].copy_from_slice(&symbols.ids[..Self::MAX]);
+        self.alive = ((1u64 << self.n) - 1) as u32;
+    }
+
+    /// Finds all ranks of `source`.
+    #[inline(always)]
+    pub(super) fn rank(&mut self, pairs: &PairTable, source: &impl Source) {
+        self.words = [i32::MAX; Self::PLACES];
+        for i in 1..self.n {
+            self.words[i - 1] = Self::word(source.rank(pairs, i - 1), i - 1);
         }
-        self.words = [i32::MAX; Self::MAX];
-        for i in 0..n - 1 {
-            self.ids[i] = source.id(i);
-            self.words[i] = Self::word(source.rank(pairs, i), i);
+    }
+
+    /// Finds all ranks of what was loaded.
+    #[inline(always)]
+    pub(super) fn rank_loaded(&mut self, pairs: &PairTable) {
+        self.words = [i32::MAX; Self::PLACES];
+        for i in 1..self.n {
+            self.words[i - 1] = Self::word(pairs.rank(self.ids[i - 1], self.ids[i]), i - 1);
         }
-        self.ids[n - 1] = source.id(n - 1);
-        let mut alive = u32::MAX >> (Self::MAX - n);
-        loop {
-            let lowest = self.lowest(n);
-            if lowest >= Self::LAST {
-                return alive;
-            }
-            alive = self.join(pairs, lowest, alive);
+    }
+
+    /// Asks for the memory of all ranks of what was loaded.
+    #[inline(always)]
+    pub(super) fn prefetch_loaded(&self, pairs: &PairTable) {
+        (1..self.n).for_each(|i| pairs.prefetch(self.ids[i - 1], self.ids[i]));
+    }
+
+    /// Makes the next merge; `false` where none is left.
+    #[inline(always)]
+    pub(super) fn step(&mut self, pairs: &PairTable) -> bool {
+        let lowest = self.lowest();
+        if lowest >= Self::LAST {
+            return false;
         }
+        let at = lowest as usize % Self::MAX;
+        let after = self.alive & (u32::MAX << 1) << at;
+        let gone = after.trailing_zeros() as usize % Self::MAX;
+        let before = self.alive & ((1 << at) - 1);
+        self.alive &= !(1 << gone);
+        self.ids[at] = pairs.result(lowest as u32 >> 5);
+        self.words[gone] = i32::MAX;
+        self.at = at as u8;
+        // No bits have 32 leading and 32 trailing zeros.
+        self.next = (after & after.wrapping_sub(1)).trailing_zeros() as u8;
+        self.last = (31u32.wrapping_sub(before.leading_zeros()) as u8).min(Self::NOWHERE as u8);
+        true
+    }
+
+    /// As [`step`](Self::step), and asks for the memory that [`settle`](Self::settle) will look at.
+    #[inline(always)]
+    pub(super) fn step_and_ask(&mut self, pairs: &PairTable) -> bool {
+        let has_merged = self.step(pairs);
+        if has_merged {
+            self.prefetch(pairs);
+        }
+        has_merged
+    }
+
+    /// Asks for the memory that [`settle`](Self::settle) will look at.
+    #[inline(always)]
+    fn prefetch(&self, pairs: &PairTable) {
+        let [last, at, next] = self.around();
+        pairs.prefetch(self.ids[at], self.ids[next]);
+        pairs.prefetch(self.ids[last], self.ids[at]);
+    }
+
+    /// Finds the ranks that the last merge left open.
+    #[inline(always)]
+    pub(super) fn settle(&mut self, pairs: &PairTable) {
+        let [last, at, next] = self.around();
+        let none_from = |place: usize| if place == Self::NOWHERE { NONE } else { 0 };
+        let right = pairs.rank(self.ids[at], self.ids[next]) | none_from(next);
+        let left = pairs.rank(self.ids[last], self.ids[at]) | none_from(last);
+        self.words[at] = Self::word(right, at);
+        self.words[last] = Self::word(left, last);
+    }
+
+    #[inline(always)]
+    fn around(&self) -> [usize; 3] {
+        [self.last, self.at, self.next].map(|place| usize::from(place) % Self::PLACES)
     }
 
     #[inline(always)]
@@ -180,34 +283,9 @@ impl Short {
     }
 
     #[inline(always)]
-    fn lowest(&self, n: usize) -> i32 {
-        let (first, second) = self.words.split_at(16);
-        let low = first.iter().copied().fold(i32::MAX, i32::min);
-        if n <= 16 { low } else { second.iter().copied().fold(low, i32::min) }
-    }
-
-    /// Makes the merge `word` and returns the positions alive after it.
-    #[inline(always)]
-    fn join(&mut self, pairs: &PairTable, word: i32, alive: u32) -> u32 {
-        let at = word as usize & (Self::MAX - 1);
-        let id = pairs.result(word as u32 >> 5);
-        let after = alive & (u32::MAX << 1) << at;
-        let gone = after.trailing_zeros() as usize & (Self::MAX - 1);
-        let alive = alive & !(1 << gone);
-        let after = after & (after.wrapping_sub(1));
-        let before = alive & ((1 << at) - 1);
-        self.ids[at] = id;
-        self.words[gone] = i32::MAX;
-        self.words[at] = i32::MAX;
-        if after != 0 {
-            let next = after.trailing_zeros() as usize;
-            self.words[at] = Self::word(pairs.rank(id, self.ids[next]), at);
-        }
-        if before != 0 {
-            let last = (u32::BITS - 1 - before.leading_zeros()) as usize;
-            self.words[last] = Self::word(pairs.rank(self.ids[last], id), last);
-        }
-        alive
+    fn lowest(&self) -> i32 {
+        let low = self.words[..16].iter().copied().fold(i32::MAX, i32::min);
+        if self.n <= 16 { low } else { self.words[16..32].iter().copied().fold(low, i32::min) }
     }
 }
 

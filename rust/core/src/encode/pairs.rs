@@ -3,6 +3,7 @@
 //! Both rules of [`Rule`](crate::merges::Rule) come down to a list of pairs (see [`canonical`](super::canonical)), so
 //! the merge loops know only this table.
 
+use super::raw::prefetch;
 use crate::merges::Merge;
 use crate::symbol::MAX_IDS;
 use crate::{Error, Result, TokenId};
@@ -11,14 +12,25 @@ use crate::{Error, Result, TokenId};
 /// positive `i32`, which is what the merge loops compare.
 pub(super) const NONE: u32 = (1 << 21) - 1;
 
-/// A slot that holds nothing: its upper 43 bits are no pair, its lower 21 bits are [`NONE`].
-const EMPTY: u64 = u64::MAX;
+/// Bits of a slot that are the pair: `left << 21 | right`. Above them is the rank, and at the top [`PASSED`].
+const PAIR: u64 = (1 << 42) - 1;
 
-/// Pair -> rank in open addressing, rank -> result beside it.
+/// A slot that holds nothing says [`NONE`] of a pair.
+const EMPTY: u64 = (NONE as u64) << 42 | PAIR;
+
+/// Set in the last slot of a bucket that was full when a pair was to go there: look in the next bucket as well.
+const PASSED: u64 = 1 << 63;
+
+/// Four slots, half a cache line. All four are compared, without a branch.
+#[derive(Clone, Copy)]
+#[repr(C, align(32))]
+struct Bucket([u64; 4]);
+
+/// Pair -> rank by buckets, rank -> result beside it.
 pub(super) struct PairTable {
-    /// `left << 42 | right << 21 | rank`, each of 21 bits. A power of two, at most half full.
-    slots: Box<[u64]>,
-    /// `64 - log2(slots)`: the upper bits of the hash are the slot.
+    /// A power of two of buckets, at most three eighths full, so that one pair in fifty lies outside its bucket.
+    buckets: Box<[Bucket]>,
+    /// `64 - log2(buckets)`: the upper bits of the hash are the bucket.
     shift: u32,
     /// The id that a merge of this rank makes.
     results: Vec<u32>,
@@ -37,12 +49,12 @@ impl PairTable {
         if results.len() >= NONE as usize {
             return Err(Error::format(format!("{} merges are too many: there may be {}", results.len(), NONE - 1)));
         }
-        let n_slots = (results.len() * 2).next_power_of_two().max(16);
+        let n_buckets = (results.len() * 2 / 3).next_power_of_two().max(2);
         let first = results.first().copied().unwrap_or(0);
         let linear = results.iter().zip(0..).all(|(id, rank)| id.wrapping_sub(rank) == first);
         Ok(Self {
-            slots: vec![EMPTY; n_slots].into_boxed_slice(),
-            shift: 64 - n_slots.trailing_zeros(),
+            buckets: vec![Bucket([EMPTY; 4]); n_buckets].into_boxed_slice(),
+            shift: 64 - n_buckets.trailing_zeros(),
             results,
             offset: linear.then_some(first),
             bytes: Box::new([NONE; 1 << 16]),
@@ -64,15 +76,18 @@ impl PairTable {
     /// Adds a pair, unless it is there: the first rank counts.
     pub(super) fn insert(&mut self, left: u32, right: u32, rank: u32) {
         debug_assert!((left.max(right) as usize) < MAX_IDS && (rank as usize) < self.results.len());
+        if self.rank(left, right) != NONE {
+            return;
+        }
         let key = key(left, right);
         let mut at = self.home(key);
-        while self.slots[at] != EMPTY {
-            if self.slots[at] >> 21 == key {
-                return;
-            }
-            at = (at + 1) & (self.slots.len() - 1);
+        while !self.buckets[at].0.contains(&EMPTY) {
+            self.buckets[at].0[3] |= PASSED;
+            at = (at + 1) & (self.buckets.len() - 1);
         }
-        self.slots[at] = key << 21 | u64::from(rank);
+        if let Some(slot) = self.buckets[at].0.iter_mut().find(|slot| **slot == EMPTY) {
+            *slot = u64::from(rank) << 42 | key;
+        }
     }
 
     /// Fills the grid of byte pairs from the slots. Call it when all pairs of base symbols are in.
@@ -90,18 +105,27 @@ impl PairTable {
         let key = key(left, right);
         let mut at = self.home(key);
         loop {
-            let slot = self.slots[at];
-            if slot >> 21 == key || slot == EMPTY {
-                return slot as u32 & NONE;
+            let bucket = &self.buckets[at].0;
+            let found = bucket.iter().fold(EMPTY, |found, &slot| if (slot ^ key) & PAIR == 0 { slot } else { found });
+            let rank = (found >> 42) as u32 & NONE;
+            if bucket[3] & PASSED == 0 || rank != NONE {
+                return rank;
             }
-            at = (at + 1) & (self.slots.len() - 1);
+            at = (at + 1) & (self.buckets.len() - 1);
         }
+    }
+
+    /// Asks for the memory where [`rank`](Self::rank) of this pair begins to look.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, left: u32, right: u32) {
+        prefetch(&self.buckets, self.home(key(left, right)));
     }
 
     /// All pairs in no particular order: left, right, rank.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, u32, u32)> {
-        let full = self.slots.iter().filter(|&&slot| slot != EMPTY);
-        full.map(|&slot| ((slot >> 42) as u32, (slot >> 21) as u32 & NONE, slot as u32 & NONE))
+        let slots = self.buckets.iter().flat_map(|bucket| bucket.0).map(|slot| slot & !PASSED);
+        let full = slots.filter(|&slot| slot != EMPTY);
+        full.map(|slot| ((slot >> 21) as u32 & NONE, slot as u32 & NONE, (slot >> 42) as u32))
     }
 
     /// [`rank`](Self::rank) of two bytes, for units whose symbols are bytes.

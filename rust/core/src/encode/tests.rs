@@ -1,9 +1,13 @@
 //! Every path against [`Naive`], on vocabularies small enough that everything happens.
 
+use super::long::Long;
+use super::merge::{Bytes, Ids, Merger};
 use super::naive::Naive;
 use super::*;
-use crate::merges::{ByteOrder, Merge, RankedToken};
+use crate::Symbol;
+use crate::merges::{ByteOrder, Merge, RankedToken, Rule};
 use proptest::prelude::*;
+use std::collections::HashMap;
 
 /// A tokenizer over bytes and its two encoders.
 struct Case {
@@ -208,10 +212,10 @@ proptest! {
         let (mut pieces, mut scratch) = (some, Scratch::default());
         pieces.push(long);
         let learned = Case::pairs(train(&sample, n));
-        prop_assert!(learned.encoder.atoms.is_some());
+        prop_assert!(learned.encoder.rules.has_atoms());
         learned.check(&pieces, &mut scratch);
         let ranked = Case::ranks(&spellings(&learned));
-        prop_assert!(ranked.encoder.atoms.is_some());
+        prop_assert!(ranked.encoder.rules.has_atoms());
         ranked.check(&pieces, &mut scratch);
     }
 
@@ -241,8 +245,8 @@ proptest! {
         cut in 0..256usize,
     ) {
         let case = Case::pairs(any_merges(ALPHABET, &choices));
-        let byte_ids = case.encoder.byte_ids.as_deref().unwrap();
-        let pairs = &case.encoder.pairs;
+        let byte_ids = case.encoder.rules.byte_ids().unwrap();
+        let pairs = &case.encoder.rules.pairs;
         for bytes in [&piece[..], &piece[..cut.min(piece.len())], &piece[..(cut % 33).min(piece.len())]] {
             let source = Bytes { bytes, byte_ids, atoms: None };
             let ids: Vec<u32> = bytes.iter().map(|&b| byte_ids[usize::from(b)].0).collect();

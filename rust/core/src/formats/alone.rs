@@ -16,13 +16,12 @@
 //! reaches exactly these two. So a token is ever made from one pair of parts only, which [`Alone::merge`] finds: any
 //! other listed pair with the same result is dead.
 //!
-//! **Corollary 2.** Let two rules be such that, for every token t, t's spelling merged alone by the first
-//! ends as t (or in three or more parts), the second ranks every pair of neighbours that spells a token and nothing else,
-//! and both order tokens alike. Then both make the same merges on every string. *Proof.* By induction on the merges.
-//! Suppose both have made the same so far, and the second takes x, y, which spell t. By the lemma, t's spelling
-//! alone reaches x, y by the first rule; that is two parts, so it ends as t, and the first rule ranks x, y. So wherever
-//! the second rule sees a candidate the first does too. Conversely, whatever the first ranks spells a token. Both have
-//! the same candidates in the same order, and take the same. ∎
+//! **Corollary 2.** Let rule A list pairs, let rule B rank every pair that spells a token, and let both order tokens
+//! alike (A by the place of the one pair that is not dead). If no token's spelling, merged alone by A, ends in exactly
+//! two parts, then A and B make the same merges on every string. *Proof.* By induction: suppose they have made the same
+//! merges so far. Let x, y be neighbours that spell t, so that B ranks them. By the lemma t's spelling, merged alone by
+//! A, reaches x, y. That is two parts and not the end, so A joins them, into t. Conversely what A joins spells a token,
+//! so B ranks it. Both have the same candidates in the same order and take the same. ∎
 
 use crate::merges::{Merge, Merges, Rule};
 use crate::seeded::Seed;

@@ -102,7 +102,7 @@ fn out_of_order(tokenizer: &Tokenizer, first: TokenId, second: TokenId) -> Error
 /// module's variable is `encoding`.
 ///
 /// # Errors
-/// As [`write`]; and `Unsupported` for a regex that can match nothing or refers to its own groups, and for a special
+/// As [`write()`]; and `Unsupported` for a regex that can match nothing or refers to its own groups, and for a special
 /// whose text begins with another's (tiktoken takes either).
 pub fn write_python(tokenizer: &Tokenizer, name: &str, rank_file_name: &str) -> Result<String> {
     check_bytes_only(tokenizer, "a rank file")?;

@@ -188,7 +188,7 @@ fn tokens_are_readable_and_exact() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn escapes_round_trip(symbols in proptest::collection::vec(prop_oneof![0u32..256, 97u32..100, 256u32..3000], 0..12)) {

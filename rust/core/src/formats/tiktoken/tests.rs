@@ -190,7 +190,7 @@ fn pieces(pattern: &Pattern, text: &str) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     /// A user's regex in the form for tiktoken cuts as it does here, gaps and all.
     #[test]
@@ -227,7 +227,7 @@ proptest! {
     }
 }
 
-/// Of 600 tokenizers with up to five merges, mostly over two letters, many are refused and would give other ids on a
+/// Of 120 tokenizers with up to five merges, mostly over two letters, many are refused and would give other ids on a
 /// short text; of those that are written none does.
 #[test]
 fn refusals_are_not_idle() {
@@ -240,7 +240,7 @@ fn refusals_are_not_idle() {
         state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         [0, 1, 8, 9, 10, 11][(state >> 33) as usize % 6]
     };
-    for _ in 0..600 {
+    for _ in 0..120 {
         let picks: Vec<(usize, usize)> = (0..5).map(|_| (pick(), pick())).collect();
         let merges = pick_pairs(ByteOrder::Raw, &picks, 1);
         let t = tokenizer(merges, "none");
@@ -255,7 +255,7 @@ fn refusals_are_not_idle() {
             Err(_) => n_refused += usize::from(differs),
         }
     }
-    assert!(n_written > 50 && n_refused > 10, "{n_written} {n_refused}");
+    assert!(n_written > 15 && n_refused > 5, "{n_written} {n_refused}");
 }
 
 /// The rank file that would be written if nothing were checked.

@@ -1,0 +1,117 @@
+//! The tables that a tokenizer's merges come down to, and the way from one piece to its ids.
+//!
+//! Knows no cache and no blocks.
+
+use super::atoms::Atoms;
+use super::canonical::Canonical;
+use super::long::Long;
+use super::merge::{Bytes, Ids, Merger};
+use super::pairs::{NONE, PairTable};
+use crate::merges::{Merges, Rule};
+use crate::unit::Unit;
+use crate::vocab::Vocab;
+use crate::{Result, Symbol, TokenId};
+use std::collections::HashMap;
+
+/// See the module. Immutable.
+pub(super) struct Rules {
+    unit: Unit,
+    /// By symbol.
+    base_ids: Vec<TokenId>,
+    /// The ids of the 256 bytes, where every symbol is a byte.
+    byte_ids: Option<Box<[TokenId; 256]>>,
+    pub(super) pairs: PairTable,
+    /// Characters as first symbols, where every symbol is a byte and the pairs allow it.
+    atoms: Option<Atoms>,
+    /// Tokens that only a whole piece makes: spelling -> (rank, id).
+    unreachable: HashMap<Vec<Symbol>, (u32, u32)>,
+}
+
+/// Buffers for pieces of any length.
+#[derive(Default)]
+pub(super) struct Work {
+    merger: Merger,
+    long: Long,
+    symbols: Vec<Symbol>,
+    ids: Vec<u32>,
+}
+
+impl Rules {
+    pub(super) fn derive(unit: &Unit, merges: &Merges, vocab: &Vocab) -> Result<Self> {
+        let base_ids = merges.base_ids().to_vec();
+        let Canonical { mut pairs, unreachable } = match merges.rule() {
+            Rule::Pairs(list) => Canonical { pairs: PairTable::of_merges(list)?, unreachable: HashMap::new() },
+            Rule::Ranks(tokens) => Canonical::derive(&base_ids, tokens)?,
+        };
+        let byte_ids = if unit.is_bytewise() { <Box<[TokenId; 256]>>::try_from(base_ids.clone()).ok() } else { None };
+        if let Some(ids) = &byte_ids {
+            pairs.fill_bytes(&ids[..]);
+        }
+        let atoms = byte_ids.as_ref().and_then(|ids| Atoms::derive(ids, &pairs, vocab));
+        Ok(Self { unit: unit.clone(), base_ids, byte_ids, pairs, atoms, unreachable })
+    }
+
+    /// `piece` as symbols to merge, where its symbols are its bytes and nothing but merging decides.
+    #[inline(always)]
+    pub(super) fn bytes<'a>(&'a self, piece: &'a [u8]) -> Option<Bytes<'a>> {
+        if self.unreachable.is_empty() { self.any_bytes(piece) } else { None }
+    }
+
+    #[inline(always)]
+    fn any_bytes<'a>(&'a self, piece: &'a [u8]) -> Option<Bytes<'a>> {
+        let byte_ids = self.byte_ids.as_ref()?;
+        Some(Bytes { bytes: piece, byte_ids, atoms: self.atoms.as_ref() })
+    }
+
+    /// Appends the ids of a piece of any unit and length.
+    pub(super) fn encode(&self, piece: &[u8], work: &mut Work, out: &mut Vec<u32>) {
+        let Work { merger, long, symbols, ids } = work;
+        if !self.unreachable.is_empty() {
+            symbols.clear();
+            self.unit.symbols_into(piece, symbols);
+            if let Some(&(_, id)) = self.unreachable.get(symbols.as_slice()) {
+                return out.push(id);
+            }
+        }
+        if let Some(source) = self.any_bytes(piece) {
+            return long.run(&self.pairs, merger, &source, out);
+        }
+        symbols.clear();
+        self.unit.symbols_into(piece, symbols);
+        ids.clear();
+        self.ids_into(symbols, ids);
+        long.run(&self.pairs, merger, &Ids(ids), out);
+    }
+
+    /// Every state of one piece while it merges; see [`Encoder::steps`](super::Encoder::steps).
+    pub(super) fn steps(&self, piece: &[u8]) -> Vec<(Option<u32>, Vec<TokenId>)> {
+        let (mut symbols, mut ids) = (Vec::new(), Vec::new());
+        self.unit.symbols_into(piece, &mut symbols);
+        self.ids_into(&symbols, &mut ids);
+        let state = |ids: &[u32]| ids.iter().copied().map(TokenId).collect();
+        let mut states = vec![(None, state(&ids))];
+        let lowest = |ids: &[u32]| (0..).zip(ids.windows(2)).map(|(at, p)| (self.pairs.rank(p[0], p[1]), at)).min();
+        while let Some((rank, at)) = lowest(&ids).filter(|&(rank, _)| rank != NONE) {
+            ids.splice(at..at + 2, [self.pairs.result(rank)]);
+            states.push((Some(rank), state(&ids)));
+        }
+        if let Some(&(rank, id)) = self.unreachable.get(&symbols) {
+            states.push((Some(rank), vec![TokenId(id)]));
+        }
+        states
+    }
+
+    fn ids_into(&self, symbols: &[Symbol], ids: &mut Vec<u32>) {
+        ids.extend(symbols.iter().filter_map(|s| self.base_ids.get(s.0 as usize)).map(|id| id.0));
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_atoms(&self) -> bool {
+        self.atoms.is_some()
+    }
+
+    #[cfg(test)]
+    pub(super) fn byte_ids(&self) -> Option<&[TokenId; 256]> {
+        self.byte_ids.as_deref()
+    }
+}
