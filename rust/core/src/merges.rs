@@ -49,30 +49,10 @@ pub struct Merges {
 }
 
 impl Merges {
-    /// Takes the id of every base symbol (`base_ids[symbol]`) and the rule.
-    ///
-    /// # Errors
-    /// A format error that names the first merge or token that breaks an invariant.
-    pub fn new(base_ids: Vec<TokenId>, rule: Rule) -> Result<Self> {
-        let merges = Self::unchecked(base_ids, rule);
-        crate::vocab::Vocab::derive(&merges)?;
-        Ok(merges)
-    }
-
-    /// As [`new`](Self::new), for callers that derive the vocabulary anyway and so check there.
+    /// As [`new`](Self::new), for callers that derive the vocabulary anyway and so check there: spelling the tokens out is
+    /// what checks them, and it stands a floor above.
     pub(crate) fn unchecked(base_ids: Vec<TokenId>, rule: Rule) -> Self {
         Self { base_ids, rule, unmade: Vec::new() }
-    }
-
-    /// Adds tokens that no listed merge makes: published vocabularies hold some. They decode and keep their id; no text
-    /// is ever encoded to them. With [`Rule::Ranks`] such tokens are ranked, so the list stays empty there.
-    ///
-    /// # Errors
-    /// A format error naming the first token whose id or spelling is taken, or that comes with ranks.
-    pub fn with_unmade(mut self, tokens: Vec<RankedToken>) -> Result<Self> {
-        self.unmade = tokens;
-        crate::vocab::Vocab::derive(&self)?;
-        Ok(self)
     }
 
     /// As [`with_unmade`](Self::with_unmade), for callers that derive the vocabulary anyway.

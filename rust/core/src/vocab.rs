@@ -26,6 +26,30 @@ pub struct Vocab {
     index: SpellingIndex,
 }
 
+/// What can only be checked by spelling the tokens out.
+impl Merges {
+    /// Takes the id of every base symbol (`base_ids[symbol]`) and the rule.
+    ///
+    /// # Errors
+    /// A format error that names the first merge or token that breaks an invariant.
+    pub fn new(base_ids: Vec<TokenId>, rule: Rule) -> Result<Self> {
+        let merges = Self::unchecked(base_ids, rule);
+        Vocab::derive(&merges)?;
+        Ok(merges)
+    }
+
+    /// Adds tokens that no listed merge makes: published vocabularies hold some. They decode and keep their id; no text
+    /// is ever encoded to them. With [`Rule::Ranks`] such tokens are ranked, so the list stays empty there.
+    ///
+    /// # Errors
+    /// A format error naming the first token whose id or spelling is taken, or that comes with ranks.
+    pub fn with_unmade(self, tokens: Vec<RankedToken>) -> Result<Self> {
+        let merges = self.with_unmade_unchecked(tokens);
+        Vocab::derive(&merges)?;
+        Ok(merges)
+    }
+}
+
 impl PartialEq for Vocab {
     fn eq(&self, other: &Self) -> bool {
         self.n_tokens == other.n_tokens && self.iter().eq(other.iter())

@@ -384,6 +384,9 @@ impl Tokens {
 }
 
 fn merges(model: &Node<'_>, ids: &HashMap<&str, TokenId>, tokens: &Tokens) -> Result<Vec<Merge>> {
+    if model.get("merges").is_none() {
+        return Err(Error::format("model.merges is missing").hint("the file is cut or was edited"));
+    }
     let values = model.list("merges")?;
     let mut is_known = vec![false; crate::symbol::MAX_IDS];
     tokens.base_ids.iter().chain(tokens.longer.iter().map(|t| &t.id)).for_each(|id| is_known[id.0 as usize] = true);
