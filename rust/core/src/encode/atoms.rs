@@ -47,6 +47,11 @@ pub(super) struct Atoms {
     left: Crossing,
     /// Lowest rank of a pair that crosses on the right: by the byte after, then the last byte.
     right: Crossing,
+    /// By id.
+    tokens: Vec<Token>,
+    /// Whether every pair so far has a higher rank than all pairs that make its sides.
+    is_grown: bool,
+    is_complete: bool,
 }
 
 /// Lowest ranks by neighbouring byte ([`NOTHING`] at the end of the piece) and the low six bits of the atom's byte there.
@@ -107,31 +112,65 @@ impl Shape {
 }
 
 impl Atoms {
-    /// Derives the atoms; `None` where the list of pairs is not grown.
-    pub(super) fn derive(byte_ids: &[TokenId; 256], pairs: &PairTable, vocab: &Vocab) -> Option<Self> {
-        if !is_grown(pairs, vocab.n_ids()) {
-            return None;
+    /// No atoms yet.
+    pub(super) fn new(vocab: &Vocab) -> Self {
+        Self {
+            two: boxed(|_| NO_ATOM),
+            three: boxed(|_| NO_ATOM),
+            space_two: boxed(|_| NO_ATOM),
+            space_three: boxed(|_| NO_ATOM),
+            left: Box::new([[NONE; 64]; 257]),
+            right: Box::new([[NONE; 64]; 257]),
+            tokens: Token::of_all(vocab),
+            is_grown: true,
+            is_complete: false,
         }
-        let (left, right) = crossing(pairs, vocab);
-        let entry = |bytes: &[u8]| {
-            let can_merge = bytes.windows(2).any(|pair| pairs.rank_of_bytes(pair[0], pair[1]) != NONE);
-            // Without a merge of the space and the lead byte there is little to gain from the space.
-            let is_worth_it = bytes[0] != b' ' || pairs.rank_of_bytes(b' ', bytes[1]) != NONE;
-            if can_merge && is_worth_it { Isolated::run(byte_ids, pairs, bytes).entry() } else { NO_ATOM }
-        };
+    }
+
+    /// Takes note of a pair.
+    pub(super) fn note(&mut self, pairs: &PairTable, left: u32, right: u32, rank: u32) {
+        let [left, right, result] = [left, right, pairs.result(rank)].map(|id| id as usize);
+        self.tokens[left].use_below = rank.min(self.tokens[left].use_below);
+        self.tokens[right].use_below = rank.min(self.tokens[right].use_below);
+        self.tokens[result].made_below = (rank + 1).max(self.tokens[result].made_below);
+        self.is_grown &= [left, right, result].iter().all(|&id| self.tokens[id].is_grown());
+        let (l, r) = (self.tokens[left], self.tokens[right]);
+        if r.is_prefix {
+            let lowest = &mut self.left[usize::from(l.last)][usize::from(r.first & 0x3F)];
+            *lowest = rank.min(*lowest);
+        }
+        if l.is_suffix {
+            let lowest = &mut self.right[usize::from(r.first)][usize::from(l.last & 0x3F)];
+            *lowest = rank.min(*lowest);
+        }
+    }
+
+    /// Finds out what each character becomes. To be called when all pairs are in that make up to four bytes.
+    pub(super) fn complete(&mut self, byte_ids: &[TokenId; 256], pairs: &PairTable) {
+        let run = |bytes: &[u8]| Isolated::run(byte_ids, pairs, bytes).entry();
         let low = |n: usize| 0x80 | (n & 0x3F) as u8;
         let two = |n: usize| [0xC0 | (n >> 6) as u8, low(n)];
         let three = |n: usize| [0xE0 | (n >> 12) as u8, low(n >> 6), low(n)];
-        let spaced_two = |n: usize| [b' ', two(n)[0], two(n)[1]];
-        let spaced_three = |n: usize| [b' ', three(n)[0], three(n)[1], three(n)[2]];
-        Some(Self {
-            two: boxed(|n| entry(&two(n))),
-            three: boxed(|n| entry(&three(n))),
-            space_two: boxed(|n| entry(&spaced_two(n))),
-            space_three: boxed(|n| entry(&spaced_three(n))),
-            left,
-            right,
-        })
+        let has_merge = |bytes: &[u8]| bytes.windows(2).any(|p| pairs.rank_of_bytes(p[0], p[1]) != NONE);
+        // Without a merge of the space and the lead byte there is little to gain from the space.
+        let merges_with_space = |lead: u8| pairs.rank_of_bytes(b' ', lead) != NONE;
+        let spaced_two = |[a, b]: [u8; 2]| if merges_with_space(a) { run(&[b' ', a, b]) } else { NO_ATOM };
+        let spaced_three = |[a, b, c]: [u8; 3]| if merges_with_space(a) { run(&[b' ', a, b, c]) } else { NO_ATOM };
+        self.two = boxed(|n| if has_merge(&two(n)) { run(&two(n)) } else { NO_ATOM });
+        self.three = boxed(|n| if has_merge(&three(n)) { run(&three(n)) } else { NO_ATOM });
+        self.space_two = boxed(|n| spaced_two(two(n)));
+        self.space_three = boxed(|n| spaced_three(three(n)));
+        self.is_complete = true;
+    }
+
+    /// Whether atoms may be taken, with the pairs so far.
+    pub(super) fn may_be_taken(&self) -> bool {
+        self.is_grown && self.is_complete
+    }
+
+    /// Gives back the memory that only [`note`](Self::note) needs.
+    pub(super) fn shrink(&mut self) {
+        self.tokens = Vec::new();
     }
 
     /// Splits `bytes`, at most [`Symbols::MAX`] of them, into atoms and single bytes.
@@ -209,37 +248,14 @@ fn boxed<const N: usize>(f: impl Fn(usize) -> Entry) -> Box<[Entry; N]> {
 /// The entry of a character that is no atom.
 const NO_ATOM: Entry = NONE as u64;
 
-/// Whether every pair has a higher rank than all pairs that make its sides.
-fn is_grown(pairs: &PairTable, n_ids: usize) -> bool {
-    let mut made = vec![None; n_ids];
-    for (_, _, rank) in pairs.iter() {
-        let made = &mut made[pairs.result(rank) as usize];
-        *made = (*made).max(Some(rank));
-    }
-    pairs.iter().all(|(left, right, rank)| made[left as usize].max(made[right as usize]) < Some(rank))
-}
-
-/// The lowest ranks at which a pair crosses into a character from the left, and from the right.
-fn crossing(pairs: &PairTable, vocab: &Vocab) -> (Crossing, Crossing) {
-    let (mut into_left, mut into_right) = (Box::new([[NONE; 64]; 257]), Box::new([[NONE; 64]; 257]));
-    let ends = Ends::of_all(vocab);
-    for (left, right, rank) in pairs.iter() {
-        let (l, r) = (ends[left as usize], ends[right as usize]);
-        if r.is_prefix {
-            let lowest = &mut into_left[usize::from(l.last)][usize::from(r.first & 0x3F)];
-            *lowest = rank.min(*lowest);
-        }
-        if l.is_suffix {
-            let lowest = &mut into_right[usize::from(r.first)][usize::from(l.last & 0x3F)];
-            *lowest = rank.min(*lowest);
-        }
-    }
-    (into_left, into_right)
-}
-
-/// What of a token's bytes matters here.
-#[derive(Clone, Copy, Default)]
-struct Ends {
+/// What of a token matters here.
+#[derive(Clone, Copy)]
+struct Token {
+    /// Above the ranks of all pairs that make it, 0 if there is none.
+    made_below: u32,
+    /// The lowest rank of a pair that has it as a side.
+    use_below: u32,
+    /// Its first and last byte.
     first: u8,
     last: u8,
     /// The beginning of a character and not all of it.
@@ -248,9 +264,9 @@ struct Ends {
     is_suffix: bool,
 }
 
-impl Ends {
+impl Token {
     fn of_all(vocab: &Vocab) -> Vec<Self> {
-        let mut all = vec![Self::default(); vocab.n_ids()];
+        let mut all = vec![Self::of(&[]); vocab.n_ids()];
         for (id, spelling) in vocab.iter() {
             all[id.0 as usize] = Self::of(spelling);
         }
@@ -261,6 +277,8 @@ impl Ends {
         let continues = |s: &Symbol| matches!(s.0, 0x80..0xC0);
         let byte = |s: Option<&Symbol>| s.map_or(0, |s| s.0 as u8);
         Self {
+            made_below: 0,
+            use_below: NONE,
             first: byte(spelling.first()),
             last: byte(spelling.last()),
             is_prefix: match spelling {
@@ -268,15 +286,23 @@ impl Ends {
                 [Symbol(0xE0..0xF0), second] => continues(second),
                 _ => false,
             },
-            is_suffix: spelling.len() <= 2 && spelling.iter().all(continues),
+            is_suffix: matches!(spelling.len(), 1 | 2) && spelling.iter().all(continues),
         }
+    }
+
+    fn is_grown(&self) -> bool {
+        self.made_below <= self.use_below
     }
 }
 
 /// The merge loop on the bytes of one atom.
 struct Isolated {
-    /// Tokens, and where each begins; the first [`Self::n`] count.
-    tokens: [(u32, usize); 4],
+    /// Tokens, the first [`n`](Self::n) count.
+    ids: [u32; 4],
+    /// Where each token begins.
+    starts: [usize; 4],
+    /// The rank of each with the next; [`NONE`] at the last.
+    ranks: [u32; 4],
     n: usize,
     /// The highest rank of a merge; [`NONE`] if there was none.
     highest: u32,
@@ -287,39 +313,49 @@ struct Isolated {
 }
 
 impl Isolated {
+    #[inline(always)]
     fn run(byte_ids: &[TokenId; 256], pairs: &PairTable, bytes: &[u8]) -> Self {
         let is_spaced = bytes[0] == b' ';
+        let (shortest, n) = (1 + usize::from(is_spaced), bytes.len());
         let mut run =
-            Self { tokens: [(0, 0); 4], n: 0, highest: NONE, is_apart: false, shortest: 1 + usize::from(is_spaced) };
-        for (at, &b) in bytes.iter().enumerate().take(4) {
-            run.tokens[at] = (byte_ids[usize::from(b)].0, at);
-            run.n += 1;
+            Self { ids: [0; 4], starts: [0, 1, 2, 3], ranks: [NONE; 4], n, highest: NONE, is_apart: false, shortest };
+        for (id, &b) in run.ids.iter_mut().zip(bytes) {
+            *id = byte_ids[usize::from(b)].0;
         }
-        let mut highest = None;
-        while let Some((rank, at)) = run.lowest(pairs).filter(|&(rank, _)| rank != NONE) {
-            run.tokens[at].0 = pairs.result(rank);
-            run.tokens.copy_within(at + 2.., at + 1);
-            run.n -= 1;
-            highest = highest.max(Some(rank));
-            run.is_apart |= is_spaced && run.n == 2 && run.tokens[1].1 == 1;
+        for (rank, pair) in run.ranks.iter_mut().zip(bytes.windows(2)) {
+            *rank = pairs.rank_of_bytes(pair[0], pair[1]);
         }
-        run.highest = highest.unwrap_or(NONE);
+        while let Some((rank, at)) = run.ranks.into_iter().zip(0..).min().filter(|&(rank, _)| rank != NONE) {
+            run.join(pairs, rank, at);
+            run.is_apart |= is_spaced && run.n == 2 && run.starts[1] == 1;
+        }
         run
     }
 
-    fn lowest(&self, pairs: &PairTable) -> Option<(u32, usize)> {
-        let pairs_left = self.tokens[..self.n].windows(2).zip(0..);
-        pairs_left.map(|(pair, at)| (pairs.rank(pair[0].0, pair[1].0), at)).min()
+    fn join(&mut self, pairs: &PairTable, rank: u32, at: usize) {
+        self.highest = if self.highest == NONE { rank } else { rank.max(self.highest) };
+        self.ids.copy_within(at + 1.., at);
+        self.starts.copy_within((at + 2).min(4).., (at + 1).min(3));
+        self.ranks.copy_within(at + 1.., at);
+        self.ranks[3] = NONE;
+        self.ids[at] = pairs.result(rank);
+        self.n -= 1;
+        if at + 1 < self.n {
+            self.ranks[at] = pairs.rank(self.ids[at], self.ids[at + 1]);
+        }
+        if at > 0 {
+            self.ranks[at - 1] = pairs.rank(self.ids[at - 1], self.ids[at]);
+        }
     }
 
     fn entry(&self) -> Entry {
         let pack = |first: u32, second: u32, longer: usize| {
             u64::from(first) << 43 | u64::from(second) << 22 | (longer as u64) << 21 | u64::from(self.highest)
         };
-        match self.tokens[..self.n] {
+        match self.ids[..self.n] {
             _ if self.is_apart => NO_ATOM,
-            [(only, _)] => pack(only, NONE, 0),
-            [(first, _), (second, at)] if second != NONE => pack(first, second, at - self.shortest),
+            [only] => pack(only, NONE, 0),
+            [first, second] if second != NONE => pack(first, second, self.starts[1] - self.shortest),
             _ => NO_ATOM,
         }
     }

@@ -4,7 +4,6 @@
 //! the merge loops know only this table.
 
 use super::raw::prefetch;
-use crate::merges::Merge;
 use crate::symbol::MAX_IDS;
 use crate::{Error, Result, TokenId};
 
@@ -61,18 +60,6 @@ impl PairTable {
         })
     }
 
-    /// The table of listed merges.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub(super) fn of_merges(list: &[Merge]) -> Result<Self> {
-        let mut table = Self::new(list.iter().map(|m| m.result.0).collect())?;
-        for (rank, m) in (0..).zip(list) {
-            table.insert(m.left.0, m.right.0, rank);
-        }
-        Ok(table)
-    }
-
     /// Adds a pair, unless it is there: the first rank counts.
     pub(super) fn insert(&mut self, left: u32, right: u32, rank: u32) {
         debug_assert!((left.max(right) as usize) < MAX_IDS && (rank as usize) < self.results.len());
@@ -119,13 +106,6 @@ impl PairTable {
     #[inline(always)]
     pub(super) fn prefetch(&self, left: u32, right: u32) {
         prefetch(&self.buckets, self.home(key(left, right)));
-    }
-
-    /// All pairs in no particular order: left, right, rank.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, u32, u32)> {
-        let slots = self.buckets.iter().flat_map(|bucket| bucket.0).map(|slot| slot & !PASSED);
-        let full = slots.filter(|&slot| slot != EMPTY);
-        full.map(|slot| ((slot >> 21) as u32 & NONE, slot as u32 & NONE, (slot >> 42) as u32))
     }
 
     /// [`rank`](Self::rank) of two bytes, for units whose symbols are bytes.

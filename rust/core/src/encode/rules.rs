@@ -39,15 +39,11 @@ pub(super) struct Work {
 impl Rules {
     pub(super) fn derive(unit: &Unit, merges: &Merges, vocab: &Vocab) -> Result<Self> {
         let base_ids = merges.base_ids().to_vec();
-        let Canonical { mut pairs, unreachable } = match merges.rule() {
-            Rule::Pairs(list) => Canonical { pairs: PairTable::of_merges(list)?, unreachable: HashMap::new() },
-            Rule::Ranks(tokens) => Canonical::derive(&base_ids, tokens)?,
-        };
         let byte_ids = if unit.is_bytewise() { <Box<[TokenId; 256]>>::try_from(base_ids.clone()).ok() } else { None };
-        if let Some(ids) = &byte_ids {
-            pairs.fill_bytes(&ids[..]);
-        }
-        let atoms = byte_ids.as_ref().and_then(|ids| Atoms::derive(ids, &pairs, vocab));
+        let Canonical { pairs, atoms, unreachable } = match merges.rule() {
+            Rule::Pairs(list) => Canonical::of_merges(byte_ids.as_deref(), list, vocab)?,
+            Rule::Ranks(tokens) => Canonical::derive(&base_ids, byte_ids.as_deref(), tokens, vocab)?,
+        };
         Ok(Self { unit: unit.clone(), base_ids, byte_ids, pairs, atoms, unreachable })
     }
 
