@@ -6,7 +6,6 @@ import os
 import pty
 import random
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -156,7 +155,7 @@ def test_colour_on_a_terminal(tokenizer: Path, options: tuple[str, ...], env: di
 
 def test_bytes_do_not_go_to_a_terminal(tokenizer: Path) -> None:
     shown = _on_a_terminal("encode", "a", "-t", str(tokenizer), "--npy", "-")
-    assert "npy ids would be printed on the terminal" in shown
+    assert "error: npy ids would be printed on the terminal" in shown
 
 
 def test_bar_on_a_terminal(tmp_path: Path) -> None:
@@ -206,36 +205,30 @@ def _big_corpus(folder: Path, mb: int) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with text that takes seconds to count and its counts, which take seconds to merge."""
-    folder = tmp_path_factory.mktemp("big")
-    text = _big_corpus(folder, 30)
-    assert run("count", text, "-o", folder / "big.counts").returncode == 0
-    return folder
-
-
 @pytest.mark.parametrize("stage", ["counting", "merging"])
-def test_interrupt(big: Path, stage: str) -> None:
-    """Ctrl-C ends a training within 200 ms with one line and leaves nothing behind. The best of three tries counts."""
-    source = {"counting": ["big.txt"], "merging": ["big.counts"]}[stage]
-    seconds = [_interrupted(big, [*source, "--vocab", "2M", "-o", "out.bpe"], stage) for _ in range(3)]
-    assert min(seconds) < 0.2, seconds
-
-
-def _interrupted(folder: Path, argv: list[str], stage: str) -> float:
-    """Interrupt a training while it is in `stage`; return how long it took to end."""
-    before = sorted(folder.iterdir())
-    program = subprocess.Popen([*PROGRAM, "train", *argv], stderr=subprocess.PIPE, cwd=folder, env=_env())
-    time.sleep({"counting": 0.4, "merging": 1.5}[stage])
+def test_interrupt(tmp_path: Path, stage: str) -> None:
+    """Ctrl-C ends a training within 200 ms with one line, and leaves nothing behind."""
+    big = _big_corpus(tmp_path, 30)
+    argv = ["train", str(big), "--vocab", "2M", "-o", "out.bpe"]
+    if stage == "merging":
+        assert run("count", big, "-o", "big.counts", cwd=tmp_path).returncode == 0
+        argv[1] = "big.counts"
+    before = sorted(tmp_path.iterdir())
+    program = subprocess.Popen([*PROGRAM, *argv], stderr=subprocess.PIPE, cwd=tmp_path, env=_env())
+    time.sleep(_seconds_until_busy(stage))
     assert program.poll() is None, "it ended before it could be interrupted: the corpus is too small"
     started = time.monotonic()
     program.send_signal(signal.SIGINT)
     _, talk = program.communicate(timeout=30)
     seconds = time.monotonic() - started
-    assert (talk.decode(), program.returncode) == ("interrupted, nothing was written\n", 130)
-    assert sorted(folder.iterdir()) == before
-    return seconds
+    assert talk.decode() == "interrupted, nothing was written\n"
+    assert program.returncode == 130
+    assert sorted(tmp_path.iterdir()) == before
+    assert seconds < float(os.environ.get("BPE_LAB_INTERRUPT_SECONDS", "0.2"))
+
+
+def _seconds_until_busy(stage: str) -> float:
+    return 0.4 if stage == "counting" else 1.5
 
 
 # -- time to start
@@ -243,13 +236,12 @@ def _interrupted(folder: Path, argv: list[str], stage: str) -> float:
 
 @pytest.mark.parametrize("argv", [("--help",), ("train", "--help")])
 def test_help_is_quick(argv: tuple[str, ...]) -> None:
-    """250 ms of processor time, which a busy machine does not change; the best of five."""
+    """250 ms; the best of five, since the machine may be busy."""
     times = []
     for _ in range(5):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        started = time.monotonic()
         assert run(*argv).returncode == 0
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        times.append(time.monotonic() - started)
     assert min(times) < 0.25
 
 
