@@ -290,10 +290,7 @@ def test_a_rank_file_of_no_known_name_needs_a_pattern(korean: Tokenizer, tmp_pat
 def test_broken_rank_files(change: Callable[[list[bytes]], list[bytes]], message: str, tmp_path: Path) -> None:
     tokenizer = train(texts=["ab"], vocab_size=257, special_tokens=())
     lines = tokenizer._core.to_tiktoken().splitlines()
-    if message == "byte":
-        lines = lines[:200]
-    else:
-        lines = change(lines)
+    lines = lines[:200] if message == "byte" else change(lines)
     (tmp_path / "x.tiktoken").write_bytes(b"\n".join(lines) + b"\n")
     with pytest.raises(BpeLabError, match=message):
         Tokenizer.load(tmp_path / "x.tiktoken", pattern="gpt2")
