@@ -16,6 +16,7 @@ from bpe_lab import PieceCounts, Tokenizer, sample
 from bpe_lab.cli import arguments, main
 from bpe_lab.cli.app import build_parser
 from bpe_lab.cli.exits import MEANINGS, Exit
+from bpe_lab.counts import MAGIC
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,17 @@ def test_special_tokens(run: Run) -> None:
     ]:
         assert run("train", "a.txt", "--vocab", "260", "-o", "a.bpe", "--force", *options).code == 0
         assert list(Tokenizer.load("a.bpe").special_tokens) == expected
+
+
+def test_byte_order_marks_are_reported(run: Run) -> None:
+    import gzip
+
+    Path("a.txt").write_bytes(b"\xef\xbb\xbfab")
+    Path("b.txt.gz").write_bytes(gzip.compress(b"\xef\xbb\xbfab"))
+    Path("c.txt").write_bytes(b"ab")
+    done = run("count", "a.txt", "b.txt.gz", "c.txt", "-o", "-", "--tsv")
+    assert "2 files with a byte order mark in front, kept as text: a.txt, b.txt.gz\n" in done.talk
+    assert done.text.splitlines()[-1].startswith("\ufeff")
 
 
 def test_options_between_sources(run: Run) -> None:
@@ -482,6 +494,7 @@ REFUSED = [
         ["train", "a.txt", "--vocab", "32x"], 2, "argument --vocab: not a number: '32x' (write 32000, 32k or 32Ki)"
     ),
     Refused(["train", "a.txt", "--vocab", "200"], 2, "--vocab must be at least 257 (256 bytes and 1 special), got 200"),
+    Refused(["train", "a.txt", "--vocab", "3Mi"], 2, "--vocab must be at most 2097152, got 3145728"),
     Refused(["train", "a.txt", "--pattern", "o201k"], 2, "no pattern is called 'o201k'"),
     Refused(["train", "a.txt", "--pattern", "gpt2", "--regex", "x"], 2, "not allowed with argument --pattern"),
     Refused(["train", "a.txt", "--regex", "("], 2, ""),
@@ -495,6 +508,8 @@ REFUSED = [
     Refused(["train", "empty.txt"], 3, "the corpus is empty"),
     Refused(["train", "a.txt", "-o", "no/where.bpe"], 3, "/no does not exist"),
     Refused(["train", "a.txt", "-o", "folder/x/"], 3, "/folder does not exist"),
+    Refused(["train", "a.txt", "--force", "-o", os.devnull], 3, f"{os.devnull} is no plain file"),
+    Refused(["encode", "a", "-t", "T", "--force", "--npy", os.devnull], 3, f"{os.devnull} is no plain file"),
     Refused(["train", "broken.counts"], 3, "broken.counts: "),
     Refused(["count", "a.txt"], 2, "the following arguments are required: -o/--out"),
     Refused(["count", "a.txt", "-o", "a.txt"], 3, "a.txt exists already"),
@@ -539,7 +554,7 @@ REFUSED = [
 def test_refused(run: Run, tokenizer: Path, row: Refused) -> None:
     Path("a.txt").write_text("ab cd")
     Path("empty.txt").write_bytes(b"")
-    Path("broken.counts").write_bytes(b"bpe-lab counts and then nothing of the kind")
+    Path("broken.counts").write_bytes(MAGIC + b" and then nothing of the kind")
     Path("lines.ids").write_text("1\n2\n3.5\n")
     Path("half.json").write_text("[1, 2")
     Path("float.json").write_text("[1, 1.5]")
@@ -609,7 +624,7 @@ def test_help(run: Run, command: str) -> None:
 def test_examples_parse() -> None:
     """Every example in a help page is a command line that the parser takes."""
     for command in _commands().values():
-        for line in command.epilog.split("exit codes:")[0].splitlines()[1:]:
+        for line in command.epilog.split("exit codes:")[0].strip().splitlines()[1:]:
             words = shlex.shlex(line, posix=True, punctuation_chars="|<>")
             words.whitespace_split = True
             argv = list(takewhile(lambda word: word not in {"|", "<", ">"}, words))
@@ -638,3 +653,9 @@ def test_completion_without_shtab(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(__import__("sys").modules, "shtab", None)
     done = run("completion", "bash")
     assert done.code == Exit.UNSUPPORTED and "bpe-lab[completion]" in done.talk
+
+
+def test_the_page_of_exit_codes() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "cli.md").read_text(encoding="utf-8")
+    for code, meaning in MEANINGS.items():
+        assert f"| {code} | {meaning} |" in page.replace("`", "")

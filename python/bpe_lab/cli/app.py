@@ -3,13 +3,16 @@
 import argparse
 import contextlib
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from signal import SIGINT, SIGTERM
 
 from bpe_lab.cli import completion, counting, demo, encoding, exchange, inspecting, training, vocabulary
 from bpe_lab.cli.arguments import Parser, add_talk, epilog
 from bpe_lab.cli.exits import Exit, exit_for
+from bpe_lab.cli.interrupts import ENDINGS, Terminated, hear_sigterm
 from bpe_lab.cli.terminal import Terminal
 from bpe_lab.errors import BpeLabError
 
@@ -23,6 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the program with `argv` (the process's own by default) and return its exit code."""
     terminal = Terminal(owns_process=argv is None)
     try:
+        _open_streams()
+        if terminal.owns_process:
+            hear_sigterm()
         code = _run(argv, terminal)
         sys.stdout.flush()
         return code
@@ -33,7 +39,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None, terminal: Terminal) -> int:
-    _lenient_output()
     parser = build_parser()
     args = parser.parse_args(argv)
     if args.command is None:
@@ -72,8 +77,11 @@ class _Version(argparse.Action):
         raise SystemExit(0)
 
 
-def _lenient_output() -> None:
-    """Let a terminal that cannot show a character get its escape instead of an error."""
+def _open_streams() -> None:
+    """Put the empty device where a stream was closed, and let a terminal get escapes for what it cannot show."""
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115, PTH123 (open as long as the process)
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115, PTH123
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -84,10 +92,10 @@ def _ending(error: BaseException, terminal: Terminal) -> int:
     if isinstance(error, BrokenPipeError):
         _settle_stdout()
         return Exit.OK
-    if terminal.debug and not isinstance(error, KeyboardInterrupt):
+    if isinstance(error, (KeyboardInterrupt, Terminated)):
+        return _ended_from_outside(SIGTERM if isinstance(error, Terminated) else SIGINT, terminal)
+    if terminal.debug:
         traceback.print_exception(error)
-    if isinstance(error, KeyboardInterrupt):
-        return _interrupted(terminal)
     if isinstance(error, BpeLabError):
         terminal.fail(error.message, error.hint)
         return exit_for(error)
@@ -101,12 +109,11 @@ def _ending(error: BaseException, terminal: Terminal) -> int:
     return Exit.INTERNAL
 
 
-def _interrupted(terminal: Terminal) -> int:
-    names = ", ".join(map(str, terminal.written))
-    nothing = "" if terminal.pours else ", nothing was written"
-    print(f"interrupted; {names} had been written" if names else f"interrupted{nothing}", file=sys.stderr, flush=True)
+def _ended_from_outside(number: signal.Signals, terminal: Terminal) -> int:
+    word, code = ENDINGS[number]
+    print(terminal.last_words(word), file=sys.stderr, flush=True)
     _settle_stdout()
-    return Exit.INTERRUPTED
+    return code
 
 
 def _system_failed(error: OSError, terminal: Terminal) -> int:

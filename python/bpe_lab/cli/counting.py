@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from bpe_lab.cli import arguments
 from bpe_lab.cli.exits import Exit
-from bpe_lab.cli.terminal import Terminal, amount, binary_stdin, duration
-from bpe_lab.errors import ArgumentError
+from bpe_lab.cli.terminal import Terminal, amount, binary_stdin, duration, number
+from bpe_lab.errors import ArgumentError, BpeLabError
 
 if TYPE_CHECKING:
     from bpe_lab import PieceCounts
@@ -120,6 +121,9 @@ def gather(plan: CountPlan, watch: "Watch | None", terminal: Terminal) -> "Piece
         return loaded
     if _STDIN in plan.texts:
         binary_stdin(terminal)
+    if marked := [path for path in plan.texts if path != _STDIN and _has_mark(path)]:
+        names = ", ".join(map(str, marked[:3])) + (", …" if len(marked) > 3 else "")
+        terminal.say(f"{number(len(marked), 'file')} with a byte order mark in front, kept as text: {names}")
     counts = count_pieces(
         plan.texts,
         pattern=plan.pattern or loaded.header.get("pattern") or "o200k",
@@ -133,6 +137,19 @@ def gather(plan: CountPlan, watch: "Watch | None", terminal: Terminal) -> "Piece
     if plan.count_files:
         counts.absorb(loaded)
     return counts
+
+
+def _has_mark(path: Path) -> bool:
+    """Tell whether a file begins with UTF-8's byte order mark. A file that cannot be read tells later."""
+    from bpe_lab.corpus import read_blocks
+
+    try:
+        if path.suffix in (".gz", ".zst"):
+            return next(read_blocks(path)).data.startswith(BOM_UTF8)
+        with path.open("rb") as f:
+            return f.read(len(BOM_UTF8)) == BOM_UTF8
+    except (OSError, StopIteration, BpeLabError):
+        return False
 
 
 def told(counts: "PieceCounts", seconds: float) -> str:
@@ -175,7 +192,9 @@ def run_merge(args: argparse.Namespace, terminal: Terminal) -> int:
     output.check_file(args.out, args.force, map(Path, args.sources))
     with at_once(terminal):
         counts = merge_counts(args.sources)
-    terminal.say(f"added up {len(args.sources)} files: {counts.total_weight:,} pieces, {len(counts):,} distinct")
+    terminal.say(
+        f"added up {number(len(args.sources), 'file')}: {counts.total_weight:,} pieces, {len(counts):,} distinct"
+    )
     return _finish("merge-counts", counts, args, terminal)
 
 

@@ -173,7 +173,8 @@ def _view(unit: str, tokens: list[bytes], console: "Console") -> "Iterator[Text]
     from bpe_lab.cli.tokenview import SEPARATOR, coloured, separated, wrapped
 
     label = f"  {unit:<{max(map(len, _UNITS))}} {len(tokens):>3}  "
-    for start, line in wrapped(tokens, min(console.width, 80) - len(label)):
+    gap = 0 if console.color_system else len(SEPARATOR)
+    for start, line in wrapped(tokens, min(console.width, 80) - len(label), gap):
         before = " " * len(label) if start else label
         if console.color_system:
             yield Text(before) + coloured(line, console.color_system, first=start)

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING
 
 from bpe_lab.cli import arguments, idstream
 from bpe_lab.cli.exits import Exit
-from bpe_lab.cli.terminal import Terminal, binary_stdin
+from bpe_lab.cli.terminal import Terminal, binary_stdin, number
 from bpe_lab.errors import ArgumentError, FileError
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ def _form(args: argparse.Namespace) -> tuple[str, str]:
 
 def run_encode(args: argparse.Namespace, terminal: Terminal) -> int:
     """Encode and write ids."""
+    from bpe_lab.cli.interrupts import at_once
     from bpe_lab.cli.loading import chosen_tokenizer
     from bpe_lab.cli.output import open_whole
 
@@ -120,13 +121,13 @@ def run_encode(args: argparse.Namespace, terminal: Terminal) -> int:
     tally = _Tally(keeps_offsets=bool(args.offsets))
     batches = tally.through(_encoded(tokenizer, plan, args))
     binary = None if plan.form in ("text", "json") else f"{plan.form} ids"
-    with open_whole(plan.out, terminal, force=args.force, binary=binary) as out:
+    with at_once(terminal), open_whole(plan.out, terminal, force=args.force, binary=binary) as out:
         _write(plan, out, batches, tokenizer)
     if args.offsets:
         with open_whole(args.offsets, terminal, force=args.force, binary="offsets") as out:
             tally.write_offsets(out)
     if plan.out != "-":
-        terminal.say(f"{tally.n_documents:,} documents, {tally.n_ids:,} tokens")
+        terminal.say(f"{number(tally.n_documents, 'document')}, {number(tally.n_ids, 'token')}")
     return Exit.OK
 
 
@@ -197,6 +198,7 @@ def _add_decode(commands: arguments.Commands) -> None:
 
 def run_decode(args: argparse.Namespace, terminal: Terminal) -> int:
     """Read ids and write bytes."""
+    from bpe_lab.cli.interrupts import at_once
     from bpe_lab.cli.loading import chosen_tokenizer
     from bpe_lab.cli.output import check_file, open_whole
 
@@ -206,7 +208,7 @@ def run_decode(args: argparse.Namespace, terminal: Terminal) -> int:
     if args.raw:
         idstream.check_raw(args.raw[0], 0)
     check_file(args.out, args.force, map(Path, args.input))
-    with open_whole(args.out, terminal, force=args.force) as out:
+    with at_once(terminal), open_whole(args.out, terminal, force=args.force) as out:
         for ids in _ids(args, terminal):
             out.write(tokenizer.decode_bytes(ids))
     return Exit.OK

@@ -15,6 +15,7 @@ class Exit(IntEnum):
     UNSUPPORTED = 4
     STRICT_VOCABULARY = 5
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 MEANINGS = {
@@ -25,6 +26,7 @@ MEANINGS = {
     Exit.UNSUPPORTED: "it cannot be done faithfully, or needs a package that is missing",
     Exit.STRICT_VOCABULARY: "--strict-vocab, and the merges ran out before --vocab",
     Exit.INTERRUPTED: "interrupted with Ctrl-C",
+    Exit.TERMINATED: "terminated from outside (SIGTERM)",
 }
 """One line for each code."""
 

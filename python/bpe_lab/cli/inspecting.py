@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bpe_lab.cli import arguments
 from bpe_lab.cli.exits import Exit
-from bpe_lab.cli.terminal import Terminal, binary_stdin
+from bpe_lab.cli.terminal import Terminal, binary_stdin, number
 from bpe_lab.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _char_starts(data: bytes) -> list[int]:
 def _summary(data: bytes, rows: list[TokenRow]) -> str:
     n_chars = len(_char_starts(data))
     each = f", {len(data) / len(rows):.2f} bytes a token" if rows else ""
-    return f"{len(rows):,} tokens, {n_chars:,} characters, {len(data):,} bytes{each}"
+    return f"{number(len(rows), 'token')}, {number(n_chars, 'character')}, {number(len(data), 'byte')}{each}"
 
 
 def _put_view(terminal: Terminal, tokens: list[bytes], before: str = "", breaks: bool = True) -> None:
@@ -136,8 +136,8 @@ def _put_steps(terminal: Terminal, tokenizer: "Tokenizer", data: bytes) -> None:
     """Print for each piece its states, one a line, the merge's rank before it."""
     pieces = tokenizer.steps(data)
     width = max((len(str(step.rank)) for states in pieces for step in states), default=4)
-    for number, states in enumerate(pieces):
-        terminal.put(f"{chr(10) if number else ''}{'rank'.rjust(width)}  piece {number}")
+    for index, states in enumerate(pieces):
+        terminal.put(f"{chr(10) if index else ''}{'rank'.rjust(width)}  piece {index}")
         for step in states:
             rank = "" if step.rank is None else str(step.rank)
             _put_view(terminal, step.tokens, f"{rank.rjust(width)}  ", breaks=False)

@@ -33,6 +33,8 @@ def check_file(out: str, force: bool, sources: Iterable[Path] = ()) -> None:
     if out == STDOUT:
         return
     target = refuse_overwrite(out, force)
+    if target.exists() and not target.is_file():
+        raise FileError(f"{out} is no plain file", "write to standard output with -o - and redirect that")
     if not os.access(target.absolute().parent, os.W_OK):
         raise FileError(f"cannot write into the folder {target.absolute().parent}", "choose another with -o")
     if target.exists() and any(source.exists() and target.samefile(source) for source in sources):
@@ -109,8 +111,9 @@ def open_whole(out: str, terminal: Terminal, *, force: bool, binary: str | None 
         terminal.pours = True
         yield binary_stdout(binary)
         return
-    target = Path(out)
+    target = Path(os.path.realpath(out))
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.absolute().parent)
+    terminal.unfinished.add(temporary)
     try:
         with os.fdopen(handle, "wb") as f:
             yield f
@@ -122,7 +125,8 @@ def open_whole(out: str, terminal: Terminal, *, force: bool, binary: str | None 
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
-    terminal.wrote([target])
+        terminal.unfinished.discard(temporary)
+    terminal.wrote([Path(out)])
 
 
 def _mode(target: Path) -> int:

@@ -78,7 +78,7 @@ def _read(progress: "Progress", pace: Pace) -> str:
 
 def _merged(progress: "Progress", pace: Pace) -> str:
     speed = pace.per_second()
-    rate = f", {thousands(round(speed))}/s" if speed else ""
+    rate = f", {thousands(round(speed)) if speed >= 1 else f'{speed:.1g}'}/s" if speed else ""
     return f"{progress.n_ids:,}/{progress.n_ids_wanted:,} tokens{rate}"
 
 

@@ -21,7 +21,7 @@ def lines(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[s
     align = [str.rjust if name.startswith(">") else str.ljust for name in header]
     for row in shown:
         cells = [put(cell, width) for put, cell, width in zip(align[:-1], row, widths, strict=False)]
-        yield "  ".join([*cells, row[-1]])
+        yield "  ".join([*cells, row[-1]]).rstrip()
 
 
 def quoted(text: str) -> str:

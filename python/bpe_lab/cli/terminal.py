@@ -35,6 +35,8 @@ class Terminal:
     """Data goes to standard output as it comes, so that an interrupted run leaves the first part there."""
     written: list[Path] = field(default_factory=list)
     """Files that are finished and in place."""
+    unfinished: set[str] = field(default_factory=set)
+    """Temporary files that become outputs when all went well."""
 
     def coloured(self, stream: TextIO) -> bool:
         """Tell whether `stream` gets colour: `--color` decides, else a terminal does unless NO_COLOR is set."""
@@ -61,6 +63,12 @@ class Terminal:
             self.written.append(path)
             self.say(f"wrote {path} ({amount(path.stat().st_size)}{', ' + about if about else ''})")
             about = ""
+
+    def last_words(self, word: str) -> str:
+        """Return what is said when the run is ended from outside, `word` being how."""
+        if self.written:
+            return f"{word}; {', '.join(map(str, self.written))} had been written"
+        return word if self.pours else f"{word}, nothing was written"
 
     def put(self, text: str) -> None:
         """Print a line of data."""
@@ -147,6 +155,15 @@ def clock(seconds: float) -> str:
     """
     hours, rest = divmod(round(seconds), 3600)
     return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
+
+
+def number(n: int, what: str) -> str:
+    """Return how many there are of what.
+
+    >>> number(1, "token"), number(2000, "token")
+    ('1 token', '2,000 tokens')
+    """
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def thousands(n: int) -> str:

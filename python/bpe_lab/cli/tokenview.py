@@ -41,13 +41,13 @@ def separated(tokens: Sequence[bytes], *, breaks: bool = True) -> str:
     return SEPARATOR.join(parts).removesuffix("\n")
 
 
-def wrapped(tokens: Sequence[bytes], width: int) -> Iterator[tuple[int, Sequence[bytes]]]:
-    """Yield lines of tokens, with the place of the first one, that are at most `width` cells wide with separators."""
+def wrapped(tokens: Sequence[bytes], width: int, gap: int = len(SEPARATOR)) -> Iterator[tuple[int, Sequence[bytes]]]:
+    """Yield lines of tokens, with the place of the first one, at most `width` cells wide with `gap` after each."""
     from rich.cells import cell_len
 
     start = used = 0
     for i, token in enumerate(tokens):
-        cells = cell_len(visible(token)) + len(SEPARATOR)
+        cells = cell_len(visible(token)) + gap
         if i > start and used + cells > width:
             yield start, tokens[start:i]
             start, used = i, 0

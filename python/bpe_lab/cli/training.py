@@ -90,7 +90,7 @@ def _learning_options(parser: arguments.Parser) -> None:
         action="append",
         default=[],
         metavar="TOKEN",
-        help=f"a special token beside {arguments.DEFAULT_SPECIAL}; may be given several times".replace("%", "%%"),
+        help=f"a special token beside {arguments.DEFAULT_SPECIAL}; may be given several times",
     )
     add("--no-special", action="store_true", help=f"leave out {arguments.DEFAULT_SPECIAL}")
     add(

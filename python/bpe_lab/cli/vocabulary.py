@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bpe_lab.cli import arguments
 from bpe_lab.cli.exits import Exit
-from bpe_lab.cli.terminal import Terminal
+from bpe_lab.cli.terminal import Terminal, number
 from bpe_lab.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _list(args: argparse.Namespace, terminal: Terminal, tokenizer: "Tokenizer") 
         return
     terminal.say(summary(tokenizer))
     if args.find:
-        terminal.say(f"{len(found):,} tokens contain {args.find!r}")
+        terminal.say(f"{number(len(found), 'token')} with {args.find!r} in them")
     for line in _table(shown):
         terminal.put(line)
 
