@@ -4,7 +4,7 @@
 //! in the common case, a short piece that is first in its set, a handful of instructions.
 
 use super::Sink;
-use super::ahead::Ahead;
+use super::ahead::{Ahead, New};
 use super::cache::{Cache, LongKey, ShortKey};
 use super::merge::Short;
 use super::rules::{Rules, Work};
@@ -25,6 +25,8 @@ pub(super) struct Blocks {
     homes: [u32; BLOCK],
     /// Ids of the block that are not handed on yet.
     buffer: Vec<u32>,
+    /// The same with the gaps filled.
+    filled: Vec<u32>,
     /// Ids of one piece.
     single: Vec<u32>,
 }
@@ -41,6 +43,7 @@ impl Default for Blocks {
             keys: [ShortKey::default(); BLOCK],
             homes: [NO_HOME; BLOCK],
             buffer: Vec::new(),
+            filled: Vec::new(),
             single: Vec::new(),
         }
     }
@@ -79,9 +82,10 @@ impl Blocks {
         }
     }
 
-    /// Hands the ids of all pieces to `sink`.
+    /// Hands the ids of all pieces to `sink`: those in the cache go to the buffer, gaps are left for the new ones.
     fn write(&mut self, rules: &Rules, text: &[u8], block_begin: usize, ends: &[usize], sink: &mut impl Sink) {
-        let (mut k, mut filled, mut is_ahead) = (0, 0, false);
+        let (mut k, mut filled) = (0, 0);
+        self.ahead.clear();
         loop {
             let (keys, homes) = (&self.keys[k..ends.len()], &self.homes[k..ends.len()]);
             let (n_pieces, n_ids) = self.cache.copy_short(keys, homes, &mut self.buffer[filled..]);
@@ -89,19 +93,14 @@ impl Blocks {
             filled += n_ids;
             let Some(&end) = ends.get(k) else { break };
             let begin = if k == 0 { block_begin } else { ends[k - 1] };
-            filled += match self.get(k, &text[begin..end], filled) {
-                Some(n) => n,
-                None => {
-                    if !is_ahead {
-                        self.merge_ahead(rules, text, block_begin, ends, k);
-                        is_ahead = true;
-                    }
-                    self.write_new(rules, &text[begin..end], k, &mut filled, sink)
-                }
-            };
+            match self.get(k, &text[begin..end], filled) {
+                Some(n) => filled += n,
+                None => self.ahead.push(New { piece: k, begin, end, gap: filled }),
+            }
             k += 1;
         }
-        sink.take(&self.buffer[..filled]);
+        let last_gap = if self.ahead.is_empty() { 0 } else { self.fill_gaps(rules, text, sink) };
+        sink.take(&self.buffer[last_gap..filled]);
     }
 
     /// Writes piece `k` to the buffer from the cache.
@@ -115,63 +114,44 @@ impl Blocks {
         self.cache.get_long(self.cache.long_home(key), key, out)
     }
 
-    /// Merges those of the pieces from number `k` on that are new.
+    /// Merges the new pieces, hands the ids up to the last of them to `sink` and returns where in the buffer that is.
     #[inline(never)]
-    fn merge_ahead(&mut self, rules: &Rules, text: &[u8], block_begin: usize, ends: &[usize], k: usize) {
-        let mut begin = if k == 0 { block_begin } else { ends[k - 1] };
-        let Self { cache, ahead, keys, homes, .. } = self;
-        ahead.clear();
-        for (k, &end) in ends.iter().enumerate().skip(k) {
-            let len = end - begin;
-            let is_new = if len <= ShortKey::MAX {
-                !cache.has_short(homes[k] as usize, keys[k])
-            } else {
-                match LongKey::new(&text[begin..end]) {
-                    Some(key) => !cache.has_long(cache.long_home(key), key),
-                    None => len <= Ahead::MAX_BYTES,
-                }
-            };
-            ahead.push_if(is_new, k);
-            begin = end;
-        }
-        ahead.run(rules, text, block_begin, ends);
-    }
-
-    /// Writes piece `k`, which is new, to the buffer or straight to `sink`, and keeps it in the cache; returns how many
-    /// ids went to the buffer.
-    #[inline(never)]
-    fn write_new(&mut self, rules: &Rules, piece: &[u8], k: usize, filled: &mut usize, sink: &mut impl Sink) -> usize {
-        let Self { cache, ahead, work, keys, homes, buffer, single } = self;
-        let mut is_single = false;
-        let (n, ids) = match ahead.take(k) {
-            Some((n, ids)) => {
-                copy(n, ids, &mut buffer[*filled..]);
-                (n, ids)
-            }
-            None => {
-                is_single = true;
-                sink.take(&buffer[..*filled]);
-                *filled = 0;
+    fn fill_gaps(&mut self, rules: &Rules, text: &[u8], sink: &mut impl Sink) -> usize {
+        let Self { cache, ahead, work, keys, homes, buffer, filled, single } = self;
+        ahead.run(rules, text);
+        filled.resize(2 * BUFFER, 0);
+        let (mut n_filled, mut last_gap) = (0, 0);
+        for (new, n, ids) in ahead.iter() {
+            let piece = &text[new.begin..new.end];
+            n_filled += copy_eights(&buffer[last_gap..], new.gap - last_gap, &mut filled[n_filled..]);
+            last_gap = new.gap;
+            let ids = if n == 0 {
+                sink.take(&filled[..n_filled]);
+                n_filled = 0;
                 single.clear();
                 rules.encode(piece, work, single);
                 sink.take(single);
-                (single.len(), single.as_slice())
+                single.as_slice()
+            } else {
+                n_filled += copy_eights(ids, n, &mut filled[n_filled..]);
+                &ids[..n]
+            };
+            if piece.len() <= ShortKey::MAX {
+                cache.insert_short(homes[new.piece] as usize, keys[new.piece], ids);
+            } else if let Some(key) = LongKey::new(piece) {
+                cache.insert_long(cache.long_home(key), key, ids);
             }
-        };
-        if piece.len() <= ShortKey::MAX {
-            cache.insert_short(homes[k] as usize, keys[k], &ids[..n]);
-        } else if let Some(key) = LongKey::new(piece) {
-            cache.insert_long(cache.long_home(key), key, &ids[..n]);
         }
-        if is_single { 0 } else { n }
+        sink.take(&filled[..n_filled]);
+        last_gap
     }
 }
 
-/// Copies `n` words, and up to eight where both sides have them: that is no loop.
+/// Copies `n` words from the front of `from` to the front of `to`, eight at a time: both are seven words longer than
+/// what counts. Most copies are of eight words or less, for which a loop over words or a call of `memcpy` is slow.
 #[inline(always)]
-fn copy(n: usize, from: &[u32], to: &mut [u32]) {
-    match (from.first_chunk::<8>(), to.first_chunk_mut::<8>()) {
-        (Some(from), Some(to)) if n <= 8 => *to = *from,
-        _ => to[..n].copy_from_slice(&from[..n]),
-    }
+fn copy_eights(from: &[u32], n: usize, to: &mut [u32]) -> usize {
+    let eights = from.as_chunks::<8>().0.iter().zip(to.as_chunks_mut::<8>().0);
+    eights.take(n.div_ceil(8)).for_each(|(from, to)| *to = *from);
+    n
 }

@@ -306,20 +306,6 @@ impl Cache {
         Some((set[0].ids[0] >> ID_BITS) as usize)
     }
 
-    /// Whether the ids of `key` are here, or were.
-    #[inline(always)]
-    pub(super) fn has_short(&self, home: usize, key: ShortKey) -> bool {
-        let set = &self.short[home].0;
-        (set[0].key == key) | (set[1].key == key)
-    }
-
-    /// Whether the ids of `key` are here.
-    #[inline(always)]
-    pub(super) fn has_long(&self, home: usize, key: LongKey) -> bool {
-        let set = &self.long[home];
-        (set[0].key() == key) | (set[1].key() == key)
-    }
-
     /// Keeps the ids of `key`; more than 8 are not kept.
     pub(super) fn insert_short(&mut self, home: usize, key: ShortKey, ids: &[u32]) {
         let mut entry = ShortEntry { key, ids: [0; 4] };

@@ -20,7 +20,7 @@ pub(super) struct Lanes {
 
 impl Lanes {
     /// Merges jobs `0..n_jobs`: `load` puts one into a [`Short`] and says whether it found the ranks as well, `done`
-    /// takes it out.
+    /// takes it out. Both see the jobs in order.
     #[inline(always)]
     pub(super) fn run(
         &mut self,
