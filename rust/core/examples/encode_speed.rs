@@ -153,6 +153,7 @@ fn cut(text: &[u8]) -> Vec<Document> {
 struct Timed {
     bytes: usize,
     pieces: usize,
+    new: u64,
     ids: usize,
     time: Duration,
 }
@@ -162,6 +163,7 @@ impl Timed {
         all.iter().fold(Self::default(), |sum, t| Self {
             bytes: sum.bytes + t.bytes,
             pieces: sum.pieces + t.pieces,
+            new: sum.new + t.new,
             ids: sum.ids + t.ids,
             time: sum.time + t.time,
         })
@@ -169,23 +171,26 @@ impl Timed {
 
     fn line(&self, name: &str) -> String {
         format!(
-            "{name:<18} {:6.1} MB/s {:6.1} ns/piece {:5.2} bytes/piece {:5.2} ids/piece",
+            "{name:<18} {:6.1} MB/s {:6.1} ns/piece, {:5.2} bytes/piece {:5.2} ids/piece, {:5.2} % new",
             self.bytes as f64 / self.time.as_secs_f64() / 1e6,
             self.time.as_nanos() as f64 / self.pieces as f64,
             self.bytes as f64 / self.pieces as f64,
             self.ids as f64 / self.pieces as f64,
+            self.new as f64 / self.pieces as f64 * 100.0,
         )
     }
 }
 
 fn encode(encoder: &Encoder, text: &[u8], slice: &[Document], scratch: &mut Scratch, out: &mut Vec<u32>) -> Timed {
     out.clear();
+    let n_new = scratch.n_new_pieces();
     let start = Clock::start();
     for d in slice {
         encoder.encode_pieces(&text[d.begin..d.end], 0, &d.ends, scratch, out);
     }
     Timed {
         time: start.elapsed(),
+        new: scratch.n_new_pieces() - n_new,
         bytes: slice.iter().map(|d| d.end - d.begin).sum(),
         pieces: slice.iter().map(|d| d.ends.len()).sum(),
         ids: out.len(),

@@ -46,8 +46,8 @@ impl Ahead {
         self.new.is_empty()
     }
 
-    /// Merges what was pushed and is not too long: at most [`Short::MAX`] symbols.
-    pub(super) fn run(&mut self, rules: &Rules, text: &[u8]) {
+    /// Merges what was pushed and is not too long: at most [`Short::MAX`] symbols. Returns how many were pushed.
+    pub(super) fn run(&mut self, rules: &Rules, text: &[u8]) -> usize {
         let Self { new, spans, ids, lanes, symbols } = self;
         let load = |n: usize, short: &mut Short| {
             match rules.bytes(&text[new[n].begin..new[n].end]) {
@@ -73,6 +73,7 @@ impl Ahead {
             spans.push((first, n_ids - first));
         };
         lanes.run(&rules.pairs, new.len(), load, done);
+        new.len()
     }
 
     /// What was pushed, in order, how many ids each piece has (none where it was too long), and these ids and others,

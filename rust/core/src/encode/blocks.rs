@@ -29,6 +29,8 @@ pub(super) struct Blocks {
     filled: Vec<u32>,
     /// Ids of one piece.
     single: Vec<u32>,
+    /// Pieces that were not in the cache.
+    pub(super) n_new: u64,
 }
 
 /// Where pieces of 16 bytes and more are found in the table of short ones.
@@ -45,6 +47,7 @@ impl Default for Blocks {
             buffer: Vec::new(),
             filled: Vec::new(),
             single: Vec::new(),
+            n_new: 0,
         }
     }
 }
@@ -117,8 +120,8 @@ impl Blocks {
     /// Merges the new pieces, hands the ids up to the last of them to `sink` and returns where in the buffer that is.
     #[inline(never)]
     fn fill_gaps(&mut self, rules: &Rules, text: &[u8], sink: &mut impl Sink) -> usize {
-        let Self { cache, ahead, work, keys, homes, buffer, filled, single } = self;
-        ahead.run(rules, text);
+        let Self { cache, ahead, work, keys, homes, buffer, filled, single, n_new } = self;
+        *n_new += ahead.run(rules, text) as u64;
         filled.resize(2 * BUFFER, 0);
         let (mut n_filled, mut last_gap) = (0, 0);
         for (new, n, ids) in ahead.iter() {

@@ -64,6 +64,11 @@ impl Scratch {
         self.blocks.cache.size_bytes()
     }
 
+    /// How many pieces so far were not in the cache and had to be merged.
+    pub fn n_new_pieces(&self) -> u64 {
+        self.blocks.n_new
+    }
+
     /// The buffers, with nothing in the cache that another encoder put there.
     fn serve(&mut self, encoder: &Encoder) -> &mut Blocks {
         if self.owner != encoder.number {
