@@ -199,11 +199,11 @@ impl Cache {
     /// Makes room where many new pieces came in. Homes change.
     pub(super) fn grow(&mut self) {
         let max_sets = floor_power_of_two(self.max_bytes / 3 * 2 / size_of::<ShortSet>());
-        if self.n_new_short >= self.short.len() && self.short.len() < max_sets {
+        if self.n_new_short >= self.short.len() / 4 && self.short.len() < max_sets {
             self.grow_short(max_sets);
         }
         let max_sets = floor_power_of_two(self.max_bytes / 3 / size_of::<[LongEntry; 2]>());
-        if self.n_new_long >= self.long.len() && self.long.len() < max_sets {
+        if self.n_new_long >= self.long.len() / 4 && self.long.len() < max_sets {
             self.grow_long(max_sets);
         }
     }
