@@ -99,7 +99,7 @@ def bench_training(corpora: dict[str, Path], folder: Path, rounds: int) -> None:
     """Train on Korean and on English, everyone in turn."""
     for label, names in {"ko_reviews + ko_docs": ["ko_reviews", "ko_docs"], "en_docs": ["en_docs"]}.items():
         files = [str(corpora[name]) for name in names]
-        size = sum(os.path.getsize(f) for f in files) / 1e6
+        size = sum(Path(f).stat().st_size for f in files) / 1e6
         print(f"\n## train {VOCAB_SIZE}, GPT-2 pattern, {label} ({size:.0f} MB)")
         check_training(files, folder)
         rows: dict[str, list[tuple[float, float]]] = {name: [] for name in TRAINERS}

@@ -13,8 +13,8 @@ from bpe_lab.cli.documents import cuts_for, split
 from bpe_lab.cli.progress import Pace, describe
 from bpe_lab.cli.terminal import amount, duration
 from bpe_lab.cli.tokenview import separated, wrapped
-from bpe_lab.cli.visible import visible
 from bpe_lab.corpus import Block
+from bpe_lab.visible import visible
 
 
 @pytest.mark.parametrize(

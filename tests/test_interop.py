@@ -109,11 +109,22 @@ def test_nothing_is_overwritten_and_nothing_half_written(
         patch.setattr(os, "fsync", full)
         with pytest.raises(FileError, match="No space left"):
             tiny.save(path, force=True)
-    assert path.read_bytes() == b"mine" and os.listdir(tmp_path) == ["t.bpe"]
+    assert path.read_bytes() == b"mine" and [p.name for p in tmp_path.iterdir()] == ["t.bpe"]
     tiny.save(path, force=True)
     assert Tokenizer.load(path) == tiny
     with pytest.raises(FileError, match="does not exist"):
         tiny.save(tmp_path / "no" / "t.bpe")
+
+
+def test_links_stay_links_and_devices_are_refused(tiny: Tokenizer, tmp_path: Path) -> None:
+    (tmp_path / "real.bpe").write_bytes(b"old")
+    (tmp_path / "link.bpe").symlink_to("real.bpe")
+    tiny.save(tmp_path / "link.bpe", force=True)
+    assert (tmp_path / "link.bpe").is_symlink() and Tokenizer.load(tmp_path / "real.bpe") == tiny
+    with pytest.raises(FileError, match="no plain file"):
+        tiny.save("/dev/null", force=True)
+    with pytest.raises(FileError, match="cannot make the folder"):
+        tiny.save(tmp_path / "no" / "hf", format="hf")
 
 
 # ---- Hugging Face
@@ -151,7 +162,7 @@ def test_published_vocabularies_in_hugging_face(published: Callable[[str], Token
 
 
 def test_hugging_face_files_come_back(korean: Tokenizer, tmp_path: Path) -> None:
-    written = korean.save(tmp_path / "hf", format="hf") if (tmp_path / "hf").mkdir() is None else []
+    written = korean.save(tmp_path / "hf", format="hf")
     assert sorted(p.name for p in written) == ["tokenizer.json", "tokenizer_config.json"]
     back = Tokenizer.load(tmp_path / "hf")
     documents = texts(2000, seed=15)

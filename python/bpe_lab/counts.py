@@ -57,11 +57,15 @@ def merge_counts(paths: Iterable[str | os.PathLike[str]]) -> PieceCounts:
     Raises:
         ArgumentError: two of them were counted with different patterns.
     """
-    total = PieceCounts()
+    total = None
     for path in paths:
         try:
-            total.absorb(load_counts(path))
+            counts = load_counts(path)
+            if total is None:
+                total = counts
+            else:
+                total.absorb(counts)
         except BpeLabError as e:
             prefix = "" if str(path) in e.message else f"{path}: "
             raise type(e)(prefix + e.message, e.hint) from e
-    return total
+    return PieceCounts() if total is None else total

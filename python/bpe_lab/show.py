@@ -1,38 +1,17 @@
-"""Tokens as people see them: escaped text, and HTML for a notebook. The command line colours its own."""
+"""Tokens as people see them in a notebook or in print. The command line colours its own."""
 
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bpe_lab.visible import visible
+
 if TYPE_CHECKING:
     from bpe_lab.tokenizer import Tokenizer
 
 _EXAMPLE = "사과나무에 사과가 열렸다. An apple tree bore apples."
 _COLOURS = ("#ffd7d7", "#d7ecd9", "#d9e4ff", "#fff0c2", "#ecd9f5")
-_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
-
-
-def visible(token: bytes) -> str:
-    r"""Write a token so that nothing in it hides: characters as they are, the rest as escapes.
-
-    A byte that belongs to no whole character is written `\xHH`, as are control characters; `\t`, `\n`, `\r` and `\\`
-    have their own. Two tokens that differ are written differently.
-
-    >>> visible(b" \xec\x82\xac\xea\xb3")
-    ' 사\\xea\\xb3'
-    """
-    return "".join(map(_visible, token.decode("utf-8", "surrogateescape")))
-
-
-def _visible(char: str) -> str:
-    if char in _ESCAPES:
-        return _ESCAPES[char]
-    if "\udc80" <= char <= "\udcff":
-        return f"\\x{ord(char) - 0xDC00:02x}"
-    if ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0:
-        return "".join(f"\\x{b:02x}" for b in char.encode())
-    return char
 
 
 @dataclass(frozen=True)

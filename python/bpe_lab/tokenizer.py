@@ -173,11 +173,14 @@ class Tokenizer:
         """Return the number of tokens of `text`. Else as `encode`."""
         return self._core.count(_readable(text, errors), *self._rule(allowed_special, disallowed_special))
 
-    def tokens(self, text: Text) -> list[bytes]:
+    def tokens(self, text: Text, *, allowed_special: Specials = ()) -> list[bytes]:
         """Return the bytes of each token of `text`; joined they are the text."""
-        return [self._core.token_bytes(i) for i in self._core.encode(text, (), ())]
+        ids = self._core.encode(text, *self._rule(allowed_special, ()))
+        return [self._core.token_bytes(i) for i in ids]
 
-    def spans(self, text: Text, unit: Literal["bytes", "chars"] = "bytes") -> list[tuple[int, int]]:
+    def spans(
+        self, text: Text, unit: Literal["bytes", "chars"] = "bytes", *, allowed_special: Specials = ()
+    ) -> list[tuple[int, int]]:
         """Return where each token of `text` begins and ends.
 
         In bytes the spans tile the text. In characters a token that holds a part of a character covers that
@@ -186,7 +189,7 @@ class Tokenizer:
         if unit not in ("bytes", "chars"):
             raise ArgumentError(f"unit must be 'bytes' or 'chars', got {unit!r}")
         data = _utf8(text, "strict")
-        ids = self._core.encode_array(data, (), ())
+        ids = self._core.encode_array(data, *self._rule(allowed_special, ()))
         if unit == "chars":
             return self._core.char_spans(data, ids)
         ends = self._core.byte_ends(ids).tolist()

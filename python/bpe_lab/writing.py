@@ -20,6 +20,8 @@ def refuse_overwrite(path: str | os.PathLike[str], force: bool) -> Path:
     target = Path(path)
     if target.is_dir():
         raise FileError(f"{target} is a folder", "give the name of a file in it")
+    if target.exists() and not target.is_file():
+        raise FileError(f"{target} is no plain file", "give the name of a file")
     if target.exists() and not force:
         raise FileError(f"{target} exists already", "choose another name, or overwrite it with --force (force=True)")
     if not target.absolute().parent.is_dir():
@@ -40,14 +42,17 @@ def write_whole(path: str | os.PathLike[str], data: bytes, force: bool = False) 
 
 
 def write_all(files: Mapping[Path, bytes], force: bool = False) -> list[Path]:
-    """Write several files; all of them reach the disk before the first is renamed into place."""
+    """Write several files; all of them reach the disk before the first is renamed into place.
+
+    A symbolic link stays one: what it points to is replaced.
+    """
     targets = [refuse_overwrite(path, force) for path in files]
     finished: list[tuple[str, Path]] = []
     try:
         for target, data in zip(targets, files.values(), strict=True):
             finished.append((_write_temporary(target, data), target))
         for temporary, target in finished:
-            os.replace(temporary, target)
+            os.replace(temporary, os.path.realpath(target))
     except OSError as e:
         raise FileError(f"cannot write {e.filename or targets[0]}: {e.strerror or e}", "nothing was changed") from e
     finally:
@@ -59,7 +64,8 @@ def write_all(files: Mapping[Path, bytes], force: bool = False) -> list[Path]:
 
 def _write_temporary(target: Path, data: bytes) -> str:
     """Put `data` into a synced temporary file beside `target` and return its name."""
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.absolute().parent)
+    place = Path(os.path.realpath(target))
+    handle, name = tempfile.mkstemp(prefix=f".{place.name}.", suffix=".part", dir=place.parent)
     try:
         with os.fdopen(handle, "wb") as f:
             f.write(data)

@@ -118,7 +118,7 @@ def _put_view(terminal: Terminal, tokens: list[bytes], before: str = "", breaks:
 
 def _table(rows: list[TokenRow]) -> Iterator[str]:
     from bpe_lab.cli.table import lines, quoted
-    from bpe_lab.cli.visible import visible
+    from bpe_lab.visible import visible
 
     header = (">index", ">id", ">bytes", ">chars", "hex", "text")
     shown = (
@@ -147,7 +147,7 @@ def _put_json(
     args: argparse.Namespace, terminal: Terminal, tokenizer: "Tokenizer", data: bytes, rows: list[TokenRow]
 ) -> None:
     from bpe_lab.cli.loading import about
-    from bpe_lab.cli.visible import text_or_none
+    from bpe_lab.visible import text_or_none
 
     tokens = [
         {

@@ -6,7 +6,7 @@ Black on pastels stays readable on light and on dark terminals. A line of text e
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from bpe_lab.cli.visible import visible
+from bpe_lab.visible import visible
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -238,7 +238,7 @@ def _free_name(out: Path) -> Path:
 
 def _put_trace(plan: TrainPlan, learned: "Learned", terminal: Terminal) -> None:
     from bpe_lab.cli.table import lines, quoted
-    from bpe_lab.cli.visible import visible
+    from bpe_lab.visible import visible
 
     rows = (
         (
@@ -255,7 +255,7 @@ def _put_trace(plan: TrainPlan, learned: "Learned", terminal: Terminal) -> None:
 
 
 def _report(plan: TrainPlan, tokenizer: "Tokenizer", learned: "Learned", counts: "PieceCounts") -> dict[str, Any]:
-    from bpe_lab.cli.visible import text_or_none
+    from bpe_lab.visible import text_or_none
 
     report = {
         "tokens": tokenizer.n_tokens,

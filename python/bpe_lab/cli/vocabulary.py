@@ -111,14 +111,14 @@ def _list(args: argparse.Namespace, terminal: Terminal, tokenizer: "Tokenizer") 
 
 def _table(rows: list[Entry]) -> Iterator[str]:
     from bpe_lab.cli.table import lines, quoted
-    from bpe_lab.cli.visible import visible
+    from bpe_lab.visible import visible
 
     shown = ((e.id, len(e.token), e.kind, quoted(visible(e.token))) for e in rows)
     return lines((">id", ">bytes", "kind", "text"), shown)
 
 
 def _json_entry(entry: Entry) -> dict[str, Any]:
-    from bpe_lab.cli.visible import text_or_none
+    from bpe_lab.visible import text_or_none
 
     return {
         "id": entry.id,
@@ -168,7 +168,7 @@ def _diff_lines(
     args: argparse.Namespace, found: Difference, here: list[Entry], there: list[Entry], limit: int | None
 ) -> Iterator[str]:
     from bpe_lab.cli.table import lines, quoted
-    from bpe_lab.cli.visible import visible
+    from bpe_lab.visible import visible
 
     yield f"here   {args.tokenizer}: {len(here):,} tokens"
     yield f"there  {args.diff}: {len(there):,} tokens"

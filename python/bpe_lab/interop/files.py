@@ -70,7 +70,23 @@ def save(
     kind = format or format_of(target)
     if kind not in FORMATS:
         raise ArgumentError(f"unknown format {kind!r}", f"one of: {', '.join(FORMATS)}")
-    return write_all(_files(tokenizer, target, kind), force)
+    files = _files(tokenizer, target, kind)
+    made = kind == "hf" and target.suffix != ".json" and not target.exists()
+    if made:
+        _make_folder(target)
+    try:
+        return write_all(files, force)
+    except BaseException:
+        if made:
+            target.rmdir()
+        raise
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir()
+    except OSError as e:
+        raise FileError(f"cannot make the folder {folder}: {e.strerror}", "create the folders above it first") from e
 
 
 def format_of(path: Path) -> str:
