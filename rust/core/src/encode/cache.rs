@@ -177,11 +177,11 @@ impl Default for Cache {
 
 impl Cache {
     /// Bytes of both tables together at their largest.
-    pub(super) const MAX_BYTES: usize = 12 << 20;
+    pub(super) const MAX_BYTES: usize = 16 << 20;
     const FIRST_SHORT_SETS: usize = 1 << 11;
     const FIRST_LONG_SETS: usize = 1 << 7;
 
-    /// An empty cache that grows to at most `max_bytes`, two thirds of them for short pieces; one set each at least.
+    /// An empty cache that grows to at most `max_bytes`, half of them for short pieces; one set each at least.
     pub(super) fn with_max_bytes(max_bytes: usize) -> Self {
         Self { short: Vec::new(), long: Vec::new(), n_new_short: 0, n_new_long: 0, max_bytes }
     }
@@ -198,11 +198,11 @@ impl Cache {
 
     /// Makes room where many new pieces came in. Homes change.
     pub(super) fn grow(&mut self) {
-        let max_sets = floor_power_of_two(self.max_bytes / 3 * 2 / size_of::<ShortSet>());
+        let max_sets = floor_power_of_two(self.max_bytes / 2 / size_of::<ShortSet>());
         if self.n_new_short >= self.short.len() / 4 && self.short.len() < max_sets {
             self.grow_short(max_sets);
         }
-        let max_sets = floor_power_of_two(self.max_bytes / 3 / size_of::<[LongEntry; 2]>());
+        let max_sets = floor_power_of_two(self.max_bytes / 2 / size_of::<[LongEntry; 2]>());
         if self.n_new_long >= self.long.len() / 4 && self.long.len() < max_sets {
             self.grow_long(max_sets);
         }

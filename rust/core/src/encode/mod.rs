@@ -43,7 +43,7 @@ pub struct Encoder {
 
 /// Buffers and the piece cache of one caller. Bounded; never shared.
 ///
-/// The cache begins with 160 KB and grows to at most 48 MiB while new pieces come in.
+/// The cache begins with 160 KB and grows to at most 16 MiB while new pieces come in.
 #[derive(Default)]
 pub struct Scratch {
     /// The encoder whose ids the cache holds; 0 before the first.
@@ -52,7 +52,7 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// A scratch whose cache takes at most `max_bytes`. [`Scratch::default`] takes up to 48 MiB.
+    /// A scratch whose cache takes at most `max_bytes`. [`Scratch::default`] takes up to 16 MiB.
     pub fn with_cache_bytes(max_bytes: usize) -> Self {
         let mut scratch = Self::default();
         scratch.blocks.cache = Cache::with_max_bytes(max_bytes);
