@@ -22,6 +22,7 @@ pub mod formats;
 pub mod ingest;
 pub mod merges;
 pub mod pretokenize;
+mod raw;
 mod seeded;
 pub mod symbol;
 pub mod tokenizer;

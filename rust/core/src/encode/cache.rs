@@ -10,7 +10,7 @@
 //! Both are two-way: two entries lie side by side, the newer first. Both begin small and double while new pieces come
 //! in, so that a short call does not pay for a large allocation, up to [`Cache::MAX_BYTES`] in all.
 
-use super::raw::prefetch;
+use crate::raw::prefetch;
 
 /// Ids are below 2^21; what an entry needs beside its ids lies above.
 const ID_BITS: u32 = 21;

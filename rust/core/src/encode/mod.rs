@@ -20,7 +20,6 @@ mod long;
 mod merge;
 pub mod naive;
 mod pairs;
-mod raw;
 mod rules;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 //! Both rules of [`Rule`](crate::merges::Rule) come down to a list of pairs (see [`canonical`](super::canonical)), so
 //! the merge loops know only this table.
 
-use super::raw::prefetch;
+use crate::raw::prefetch;
 use crate::symbol::MAX_IDS;
 use crate::{Error, Result, TokenId};
 

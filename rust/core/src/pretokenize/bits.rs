@@ -5,9 +5,7 @@
 //! express ends them early ([`Bits::len`]).
 
 use super::classes::{Class, wide_class_at};
-
-/// Bytes to a block.
-pub(super) const BLOCK: usize = 64;
+use crate::raw::{BLOCK, Lanes};
 
 /// Class masks of the first `len` bytes of a block; all bits from `len` on are 0. The classes are disjoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -194,57 +192,4 @@ fn jamo_or_kana(block: &impl Lanes) -> u64 {
         | block.equal(0x81) >> 1 & block.between(0x81, 0xBF) >> 2
         | block.equal(0x82) >> 1 & (block.between(0x80, 0x96) | block.between(0xA1, 0xBF)) >> 2
         | block.equal(0x83) >> 1 & !(block.equal(0xBB) >> 2)
-}
-
-/// The compares that masks are made of, on 64 bytes; bit i of a mask stands for byte i.
-pub(super) trait Lanes {
-    fn load(block: &[u8; BLOCK]) -> Self;
-    /// Bytes that are `byte`.
-    fn equal(&self, byte: u8) -> u64;
-    /// Bytes from `first` to `last`.
-    fn between(&self, first: u8, last: u8) -> u64;
-    /// `[A-Za-z]`.
-    fn letters(&self) -> u64;
-    /// Bytes from 0x80 on.
-    fn non_ascii(&self) -> u64;
-}
-
-/// 64 bytes one by one: the oracle of the vector code. Slower than scanning piece by piece, so tests only.
-#[cfg(test)]
-pub(super) struct Portable([u8; BLOCK]);
-
-#[cfg(test)]
-impl Portable {
-    #[inline(always)]
-    fn mask(&self, test: impl Fn(u8) -> bool) -> u64 {
-        self.0.iter().rev().fold(0, |mask, &byte| mask << 1 | u64::from(test(byte)))
-    }
-}
-
-#[cfg(test)]
-impl Lanes for Portable {
-    #[inline(always)]
-    fn load(block: &[u8; BLOCK]) -> Self {
-        Self(*block)
-    }
-
-    #[inline(always)]
-    fn equal(&self, byte: u8) -> u64 {
-        self.mask(|b| b == byte)
-    }
-
-    #[inline(always)]
-    fn between(&self, first: u8, last: u8) -> u64 {
-        self.mask(|b| (first..=last).contains(&b))
-    }
-
-    #[inline(always)]
-    fn letters(&self) -> u64 {
-        self.mask(|b| b.is_ascii_alphabetic())
-    }
-
-    #[inline(always)]
-    fn non_ascii(&self) -> u64 {
-        self.mask(|b| b >= 0x80)
-    }
 }

@@ -6,8 +6,9 @@
 //!
 //! The idea of deciding pieces by shifted class masks is that of simdjson (Langdale and Lemire, arXiv 1902.08318).
 
-use super::bits::{Bits, Lanes};
+use super::bits::Bits;
 use super::contraction::{any_case_contraction, lower_contraction};
+use crate::raw::Lanes;
 
 /// Bytes that are scanned piece by piece after a block that decided nothing, so that text of long pieces or rare
 /// code points does not pay for a block at every piece.

@@ -1,8 +1,8 @@
 //! Tests only: every scanner against its regex, on strings drawn from representatives of every class.
 
-use super::bits::Portable;
 use super::{Kind, Named, Pattern, blocks, recognize, scan_with};
 use crate::pretokenize::custom::Custom;
+use crate::raw::Portable;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
