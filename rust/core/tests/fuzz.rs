@@ -135,7 +135,8 @@ fn texts(seconds: f64) {
             Tokenizer::new(Unit::Byte, pattern, t.merges().clone(), vec![], Default::default()).unwrap()
         })
         .collect();
-    let text = "It's 사과나무에 ㅋㅋㅋ 12345! \u{a0}\r\n\r\n  x\u{301}\u{17f}'S // 漢字 🍎\u{200d}👩 <|endoftext|>\t\t".repeat(3);
+    let text = "It's 사과나무에 ㅋㅋㅋ 12345! \u{a0}\r\n\r\n  x\u{301}\u{17f}'S // 漢字 🍎\u{200d}👩 <|endoftext|>\t\t"
+        .repeat(3);
     let mut workspace = Workspace::default();
     until_over("texts", seconds, |draw| {
         let data = draw.mutate(text.as_bytes());

@@ -28,12 +28,14 @@ impl Case {
         Self::new(&ByteOrder::Gpt2.ids(), Rule::Pairs(list))
     }
 
-    /// Tokens in rank order; ids begin after the bytes and skip one in three.
+    /// Tokens in rank order, each spelling once; ids begin after the bytes and skip one in three.
     fn ranks(spellings: &[Vec<u8>]) -> Self {
-        let tokens = spellings.iter().zip(0..).map(|(spelling, rank)| RankedToken {
-            id: TokenId(256 + rank + rank / 2),
-            spelling: spelling.iter().map(|&b| Symbol(b.into())).collect(),
-        });
+        let mut seen = std::collections::HashSet::new();
+        let tokens =
+            spellings.iter().filter(|spelling| seen.insert(*spelling)).zip(0..).map(|(spelling, rank)| RankedToken {
+                id: TokenId(256 + rank + rank / 2),
+                spelling: spelling.iter().map(|&b| Symbol(b.into())).collect(),
+            });
         Self::new(&ByteOrder::Raw.ids(), Rule::Ranks(tokens.collect()))
     }
 

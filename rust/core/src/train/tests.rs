@@ -65,7 +65,7 @@ prop_compose! {
         char_safe: bool,
         raw: bool,
         min_frequency in prop_oneof![3 => Just(1u64), 1 => 1..20u64],
-        max_token_bytes in prop_oneof![3 => Just(None), 1 => (0..9usize).prop_map(Some)],
+        max_token_bytes in prop_oneof![3 => Just(None), 1 => (1..9usize).prop_map(Some)],
     ) -> TrainOptions {
         TrainOptions {
             n_ids: 256 + n_merges,
@@ -245,13 +245,10 @@ fn wrong_arguments_say_both_numbers() {
 #[test]
 fn weights_may_fill_64_bits_and_no_more() {
     let half = u64::MAX / 2;
-    let full = counts_of([(&b"ab"[..], half)]);
+    let mut full = counts_of([(&b"ab"[..], half)]);
     assert_eq!(learn(&full, &options(1)).steps[0].count, half);
-    for pieces in [[(&b"ab"[..], half + 1), (b"", 1)], [(&b"ab"[..], half), (b"cd", 1)]] {
-        let e = train(&counts_of(pieces), &options(1), &mut |_| true).unwrap_err();
-        assert_eq!((e.kind(), e.to_string().as_str()), (ErrorKind::Argument, TOO_MANY_TOKENS));
-        assert!(naive::train(&counts_of(pieces), &options(1)).is_err());
-    }
+    // Counts hold no more bytes than 64 bits can count, so no unit whose symbols are bytes can have more symbols.
+    assert!(full.add(b"cd", 1).is_err());
 }
 
 #[test]
