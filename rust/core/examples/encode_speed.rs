@@ -65,7 +65,8 @@ fn main() -> Result<()> {
     };
     let encoder = load(vocab)?;
     if text == "--long" {
-        return Ok(run_long(&encoder));
+        run_long(&encoder);
+        return Ok(());
     }
     let text = std::fs::read(text)?;
     let (documents, ids) = match rest {
@@ -244,7 +245,7 @@ fn run_long(encoder: &Encoder) {
     let mut state = 1u64;
     let mut random = move |n: u64| {
         state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        ((state >> 33) * n >> 31) as u32
+        (((state >> 33) * n) >> 31) as u32
     };
     let hangul: String = (0..LEN / 3).filter_map(|_| char::from_u32(0xAC00 + random(11_172))).collect();
     let kinds = [

@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 /// How often Python hears of the training, and Ctrl-C is looked for.
 const PULSE: Duration = Duration::from_millis(50);
 
+/// Left and right as bytes, count when merged, tokens left.
+type TraceRow<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>, u64, u64);
+
 /// What was learned.
 #[pyclass(name = "Learned", module = "bpe_lab._core", frozen)]
 pub(crate) struct PyLearned {
@@ -58,7 +61,7 @@ impl PyLearned {
         &self,
         py: Python<'py>,
         limit: usize,
-    ) -> PyResult<Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>, u64, u64)>> {
+    ) -> PyResult<Vec<TraceRow<'py>>> {
         let vocab = bpe_lab_core::vocab::Vocab::derive(&self.merges().or_raise(py)?).or_raise(py)?;
         let bytes = |id: TokenId| {
             let mut out = Vec::new();
