@@ -201,7 +201,7 @@ impl Short {
     /// Finds all ranks of `source`.
     #[inline(always)]
     pub(super) fn rank(&mut self, pairs: &PairTable, source: &impl Source) {
-        self.words = [i32::MAX; Self::PLACES];
+        self.words[..Self::MAX].fill(i32::MAX);
         for i in 1..self.n {
             self.words[i - 1] = Self::word(source.rank(pairs, i - 1), i - 1);
         }
@@ -210,7 +210,7 @@ impl Short {
     /// Finds all ranks of what was loaded.
     #[inline(always)]
     pub(super) fn rank_loaded(&mut self, pairs: &PairTable) {
-        self.words = [i32::MAX; Self::PLACES];
+        self.words[..Self::MAX].fill(i32::MAX);
         for i in 1..self.n {
             self.words[i - 1] = Self::word(pairs.rank(self.ids[i - 1], self.ids[i]), i - 1);
         }
