@@ -20,7 +20,7 @@ use super::merge::{Bytes, Ids, Merger, Short, Source};
 use super::pairs::PairTable;
 use crate::merges::{Merge, RankedToken};
 use crate::vocab::Vocab;
-use crate::{Result, Symbol, TokenId};
+use crate::{Error, Result, Symbol, TokenId};
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -38,7 +38,7 @@ impl Canonical {
     /// Derives the pairs of `tokens`, listed in rank order. `byte_ids` are the ids of bytes, where symbols are bytes.
     ///
     /// # Errors
-    /// A format error where there are too many tokens to number.
+    /// A format error where there are too many tokens to number, or one holds a symbol that is no base symbol.
     pub(super) fn derive(
         base_ids: &[TokenId],
         byte_ids: Option<&[TokenId; 256]>,
@@ -50,6 +50,10 @@ impl Canonical {
         let mut derived = Self { pairs, atoms, unreachable: HashMap::new() };
         let mut runs = Runs::default();
         let by_length = ByLength::new(tokens, byte_ids.is_some());
+        if by_length.highest as usize >= base_ids.len() {
+            let (symbol, n_base) = (by_length.highest, base_ids.len());
+            return Err(Error::format(format!("a token holds symbol {symbol}: there are only {n_base} base symbols")));
+        }
         let mut last_len = 0;
         for (len, ranks, spellings) in by_length.groups() {
             match byte_ids {
@@ -194,6 +198,8 @@ struct ByLength {
     ranks: Vec<u32>,
     /// Where symbols are bytes, the spellings, one after the other.
     bytes: Vec<u8>,
+    /// The highest symbol.
+    highest: u32,
 }
 
 impl ByLength {
@@ -211,7 +217,9 @@ impl ByLength {
         };
         let mut places: Vec<(usize, usize)> = counts.iter().enumerate().map(place).collect();
         let (mut ranks, mut bytes) = (vec![0; n_tokens], vec![0; if is_bytewise { n_bytes } else { 0 }]);
+        let mut highest = 0;
         for (rank, spelling) in spellings() {
+            highest = spelling.iter().map(|s| s.0).fold(highest, u32::max);
             let (token, byte) = &mut places[spelling.len()];
             ranks[*token] = rank;
             bytes.iter_mut().skip(*byte).zip(spelling).for_each(|(b, s)| *b = s.0 as u8);
@@ -219,7 +227,7 @@ impl ByLength {
             *byte += spelling.len();
         }
         let lengths = counts.into_iter().enumerate().filter(|&(_, n)| n > 0).collect();
-        Self { lengths, ranks, bytes }
+        Self { lengths, ranks, bytes, highest }
     }
 
     /// Length, ranks and spellings (where symbols are bytes) of the tokens of each length.

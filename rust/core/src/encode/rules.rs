@@ -10,7 +10,7 @@ use super::pairs::{NONE, PairTable};
 use crate::merges::{Merges, Rule};
 use crate::unit::Unit;
 use crate::vocab::Vocab;
-use crate::{Result, Symbol, TokenId};
+use crate::{Error, Result, Symbol, TokenId};
 use std::collections::HashMap;
 
 /// See the module. Immutable.
@@ -37,8 +37,13 @@ pub(super) struct Work {
 }
 
 impl Rules {
+    /// See [`Encoder::new`](super::Encoder::new).
     pub(super) fn derive(unit: &Unit, merges: &Merges, vocab: &Vocab) -> Result<Self> {
         let base_ids = merges.base_ids().to_vec();
+        if base_ids.len() != unit.n_base() {
+            let (have, need) = (base_ids.len(), unit.n_base());
+            return Err(Error::format(format!("the unit has {need} base symbols, the merges give ids to {have}")));
+        }
         let byte_ids = if unit.is_bytewise() { <Box<[TokenId; 256]>>::try_from(base_ids.clone()).ok() } else { None };
         let Canonical { pairs, atoms, unreachable } = match merges.rule() {
             Rule::Pairs(list) => Canonical::of_merges(byte_ids.as_deref(), list, vocab)?,

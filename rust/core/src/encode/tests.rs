@@ -336,3 +336,17 @@ fn encoders_are_shared_between_threads() {
     fn shared<T: Send + Sync>() {}
     shared::<Encoder>();
 }
+
+#[test]
+fn unit_and_merges_must_fit() {
+    let merges = Merges::new(ByteOrder::Raw.ids()[..255].to_vec(), Rule::Pairs(Vec::new())).unwrap();
+    let vocab = Vocab::derive(&merges).unwrap();
+    let e = Encoder::new(&Unit::Byte, &merges, &vocab).err().unwrap();
+    assert_eq!(e.to_string(), "the unit has 256 base symbols, the merges give ids to 255");
+
+    let token = RankedToken { id: TokenId(256), spelling: vec![Symbol(97), Symbol(256)] };
+    let merges = Merges::new(ByteOrder::Raw.ids().to_vec(), Rule::Ranks(vec![token])).unwrap();
+    let vocab = Vocab::derive(&merges).unwrap();
+    let e = Encoder::new(&Unit::Byte, &merges, &vocab).err().unwrap();
+    assert_eq!(e.to_string(), "a token holds symbol 256: there are only 256 base symbols");
+}
