@@ -204,10 +204,7 @@ fn run(encoder: &Encoder, text: &[u8], documents: &[Document], ids: &[u32]) -> R
     let mut warm = Vec::new();
     let mut out = Vec::with_capacity(SLICE);
     for pass in 0..PASSES {
-        let mut scratch = match std::env::var("CACHE_MB").ok().and_then(|mb| mb.parse::<usize>().ok()) {
-            Some(mb) => Scratch::with_cache_bytes(mb << 20),
-            None => Scratch::default(),
-        };
+        let mut scratch = Scratch::default();
         let mut compared = 0;
         for (n, slice) in slices.iter().enumerate() {
             let timed = encode(encoder, text, slice, &mut scratch, &mut out);
@@ -231,9 +228,13 @@ fn run(encoder: &Encoder, text: &[u8], documents: &[Document], ids: &[u32]) -> R
     for later in best.iter().skip(1) {
         println!("{}", later.line("fresh"));
     }
-    println!("{}", Timed::sum(&best[slices.len().min(3) - 1..]).line("fresh, after 10 MB"));
+    let fresh = Timed::sum(&best[slices.len().min(3) - 1..]);
+    println!("{}", fresh.line("fresh, after 10 MB"));
     if let Some(fastest) = warm.iter().min_by_key(|t| t.time) {
         println!("{}", fastest.line("warm"));
+        let [slow, fast] = [&fresh, fastest].map(|t| t.time.as_nanos() as f64 / t.pieces as f64);
+        let [more, less] = [&fresh, fastest].map(|t| t.new as f64 / t.pieces as f64);
+        println!("a new piece costs {:.0} ns more than another", (slow - fast) / (more - less));
     }
     println!("{}", if ids.is_empty() { "ids not compared" } else { "all ids equal" });
     Ok(())
