@@ -57,11 +57,7 @@ impl PyLearned {
     }
 
     /// The first merges: left and right as bytes, count when merged, tokens left.
-    fn trace<'py>(
-        &self,
-        py: Python<'py>,
-        limit: usize,
-    ) -> PyResult<Vec<TraceRow<'py>>> {
+    fn trace<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Vec<TraceRow<'py>>> {
         let vocab = bpe_lab_core::vocab::Vocab::derive(&self.merges().or_raise(py)?).or_raise(py)?;
         let bytes = |id: TokenId| {
             let mut out = Vec::new();

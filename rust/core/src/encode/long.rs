@@ -14,7 +14,9 @@
 //! Algorithm. Keep `BPE(s[..b])`. Take a window from the start `a` of one of its last tokens to some `c > b`, run the
 //! loop on it, and splice at the first shared token. Where none is shared, begin further left; in the end `a` is 0 and
 //! there is nothing to splice. One shared token is enough, so an overlap of [`OVERLAP`] symbols nearly always is, and
-//! where it was not (tokens longer than that), it stays doubled for the next windows.
+//! where it was not (tokens longer than that), it stays doubled for the next windows. An overlap of [`KEPT`] symbols that
+//! shares none is a sign of a token that goes on and on: then everything so far and [`GROWTH`] times as much is one
+//! window. A piece of 16 million `a`, with a token as long, is looked at 1.6 times in all.
 //!
 //! Both rules are covered: the argument only needs that the loop's choice inside a span does not depend on what stands
 //! outside. It holds for the merge loop, not for the rule that a piece which is a token needs no merging.
@@ -26,8 +28,12 @@ use super::pairs::PairTable;
 const OVERLAP: usize = 32;
 /// Symbols of a window: as many as the loop over minima of minima takes.
 const WINDOW: usize = 256;
-/// Starts of tokens that are kept; what lies further left is not looked at again unless everything is.
+/// Starts of tokens that are kept, and the most symbols by which windows overlap; what lies further left is not looked at
+/// again unless everything is.
 const KEPT: usize = 1 << 16;
+/// By how much a window that begins at 0 passes what is covered, where no overlap is long enough. Bounds the memory by the
+/// length of the token instead of the piece.
+const GROWTH: usize = 8;
 
 /// Buffers of [`Long::run`].
 #[derive(Default)]
@@ -45,9 +51,10 @@ impl Long {
         let (mut covered, mut overlap) = (0, OVERLAP);
         self.starts.clear();
         while covered < source.len() {
-            let kept = self.restart(covered.saturating_sub(overlap));
+            let kept = self.restart(covered, overlap);
             let from = kept.map_or(0, |k| self.starts[k]);
-            let to = window_end(from, covered).min(source.len());
+            let growth = if overlap > KEPT { GROWTH } else { 2 };
+            let to = window_end(from, covered, growth).min(source.len());
             self.window.clear();
             merger.run(pairs, &source.part(from, to), |at, id| self.window.push((from + at, id)));
             let shared = match kept {
@@ -55,18 +62,23 @@ impl Long {
                 None => Some((0, 0)),
             };
             let Some((old, new)) = shared else {
-                overlap = overlap.saturating_mul(2);
+                overlap *= 2;
                 continue;
             };
             let keep = if kept.is_some() { out.len() - (self.starts.len() - old) } else { base };
             self.splice(old, new, keep, out);
             (covered, overlap) = (to, (overlap / 2).max(OVERLAP));
         }
+        self.window.shrink_to(2 * KEPT);
     }
 
-    /// The last kept token that begins at `limit` or before; `None` where that is the very first, or further left than
-    /// what is kept.
-    fn restart(&self, limit: usize) -> Option<usize> {
+    /// The last kept token that begins `overlap` symbols before `covered` or more; `None` where that is the very first, or
+    /// further left than what is kept.
+    fn restart(&self, covered: usize, overlap: usize) -> Option<usize> {
+        if overlap > KEPT {
+            return None;
+        }
+        let limit = covered.saturating_sub(overlap);
         let after = self.starts.partition_point(|&start| start <= limit);
         after.checked_sub(1).filter(|&k| self.starts[k] > 0)
     }
@@ -90,8 +102,13 @@ impl Long {
     fn splice(&mut self, old: usize, new: usize, keep: usize, out: &mut Vec<u32>) {
         self.starts.truncate(old);
         out.truncate(keep);
-        self.starts.extend(self.window[new..].iter().map(|&(start, _)| start));
-        out.extend(self.window[new..].iter().map(|&(_, id)| id));
+        let tokens = &self.window[new..];
+        out.extend(tokens.iter().map(|&(_, id)| id));
+        let last = &tokens[tokens.len().saturating_sub(2 * KEPT)..];
+        if last.len() < tokens.len() {
+            self.starts.clear();
+        }
+        self.starts.extend(last.iter().map(|&(start, _)| start));
         if self.starts.len() > 2 * KEPT {
             self.starts.drain(..KEPT);
         }
@@ -100,6 +117,6 @@ impl Long {
 
 /// Where the window that begins at `from` ends: at least as far beyond `covered` as it begins before, so that the work
 /// stays in proportion to the progress.
-fn window_end(from: usize, covered: usize) -> usize {
-    (from + WINDOW).max(covered + (covered - from))
+fn window_end(from: usize, covered: usize, growth: usize) -> usize {
+    (from + WINDOW).max(from.saturating_add((covered - from).saturating_mul(growth)))
 }

@@ -1,4 +1,4 @@
-//! The merge loop, three times: [`Short`] for up to 32 symbols, [`Window`] for up to 256, [`Heap`] for any number.
+//! The merge loop, three times: [`Short`] for up to 32 symbols, [`Window`] for up to 256, [`Queues`] for any number.
 //!
 //! All three make the next merge where the rank is lowest, leftmost among equals, and differ only in how they find it.
 //! None knows what a symbol means.
@@ -7,13 +7,12 @@
 //! |---|---|---|
 //! | [`Short`] | the minimum of up to 32 words, `rank << 5 \| position` | 65 instructions and two probes |
 //! | [`Window`] | the minimum of 16 minima of 16 words | about twice that |
-//! | [`Heap`] | a binary heap with stale entries | O(log n) |
+//! | [`Queues`] | a queue of places for each rank | 50 ns and two probes |
 
 use super::atoms::{Atoms, Symbols};
 use super::pairs::{NONE, PairTable};
+use super::queues::{Place, Queues};
 use crate::TokenId;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 
 /// Symbols to merge: their ids, and the ranks of neighbours.
 pub(super) trait Source: Sized {
@@ -96,14 +95,14 @@ pub(super) struct Merger {
     symbols: Symbols,
     short: Short,
     window: Window,
-    heap: Heap,
+    queues: Queues<u32>,
 }
 
 impl Merger {
     /// Merges `source` and hands each token to `emit`: the position of its first symbol, its id.
     #[inline]
     pub(super) fn run(&mut self, pairs: &PairTable, source: &impl Source, mut emit: impl FnMut(usize, u32)) {
-        let Self { symbols, short, window, heap } = self;
+        let Self { symbols, short, window, queues } = self;
         if source.split(symbols) {
             let (ids, starts) = (Ids(&symbols.ids[..symbols.n]), &symbols.starts);
             if ids.len() <= Short::MAX {
@@ -115,7 +114,8 @@ impl Merger {
             match source.len() {
                 n if n <= Short::MAX => short.run(pairs, source, emit),
                 n if n <= Window::MAX => window.run(pairs, source, emit),
-                _ => heap.run(pairs, source, emit),
+                n if n < u32::NOWHERE as usize => queues.run(pairs, source, emit),
+                _ => Queues::<usize>::default().run(pairs, source, emit),
             }
         }
     }
@@ -388,97 +388,49 @@ fn lowest_of_16(words: &[i32; 16]) -> i32 {
     words.iter().copied().fold(i32::MAX, i32::min)
 }
 
-/// Any number of symbols.
-#[derive(Default)]
-struct Heap {
-    ids: Vec<u32>,
-    /// The rank of the pair that begins at a position; [`NONE`] where none merges or the position is gone.
-    ranks: Vec<u32>,
-    next: Vec<usize>,
-    previous: Vec<usize>,
-    /// `rank << 43 | position`. An entry whose rank is no longer that of its position is stale.
-    queue: BinaryHeap<Reverse<u64>>,
-}
-
-impl Heap {
-    /// Where the list of tokens ends on both sides.
-    const NOWHERE: usize = usize::MAX;
-
-    fn run(&mut self, pairs: &PairTable, source: &impl Source, mut emit: impl FnMut(usize, u32)) {
-        self.fill(pairs, source);
-        while let Some(Reverse(word)) = self.queue.pop() {
-            let (rank, at) = ((word >> 43) as u32, (word & ((1 << 43) - 1)) as usize);
-            if self.ranks[at] == rank {
-                self.join(pairs, rank, at);
-            }
-        }
-        let mut at = if self.ids.is_empty() { Self::NOWHERE } else { 0 };
-        while at != Self::NOWHERE {
-            emit(at, self.ids[at]);
-            at = self.next[at];
-        }
-    }
-
-    fn fill(&mut self, pairs: &PairTable, source: &impl Source) {
-        let n = source.len();
-        let last = n.saturating_sub(1);
-        self.ids.clear();
-        self.ids.extend((0..n).map(|i| source.id(i)));
-        self.ranks.clear();
-        self.ranks.extend((0..last).map(|i| source.rank(pairs, i)));
-        self.ranks.push(NONE);
-        self.next.clear();
-        self.next.extend((1..n).chain([Self::NOWHERE]));
-        self.previous.clear();
-        self.previous.extend([Self::NOWHERE].into_iter().chain(0..last));
-        let mut words = std::mem::take(&mut self.queue).into_vec();
-        words.clear();
-        let merging = self.ranks.iter().zip(0u64..).filter(|&(&rank, _)| rank != NONE);
-        words.extend(merging.map(|(&rank, at)| Reverse(u64::from(rank) << 43 | at)));
-        self.queue = BinaryHeap::from(words);
-    }
-
-    fn join(&mut self, pairs: &PairTable, rank: u32, at: usize) {
-        let id = pairs.result(rank);
-        let gone = self.next[at];
-        let (next, previous) = (self.next[gone], self.previous[at]);
-        self.ids[at] = id;
-        self.next[at] = next;
-        self.ranks[gone] = NONE;
-        self.ranks[at] = NONE;
-        if next != Self::NOWHERE {
-            self.previous[next] = at;
-            self.rank_again(pairs, at, id, self.ids[next]);
-        }
-        if previous != Self::NOWHERE {
-            self.rank_again(pairs, previous, self.ids[previous], id);
-        }
-    }
-
-    fn rank_again(&mut self, pairs: &PairTable, at: usize, left: u32, right: u32) {
-        let rank = pairs.rank(left, right);
-        self.ranks[at] = rank;
-        if rank != NONE {
-            self.queue.push(Reverse(u64::from(rank) << 43 | at as u64));
-        }
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use std::cmp::Reverse;
+    use std::collections::{BTreeMap, BinaryHeap};
 
     type Tokens = Vec<(usize, u32)>;
 
+    /// The same by a binary heap of ranks and places, in a map of tokens: the twin.
     pub(in super::super) fn by_heap(pairs: &PairTable, source: &impl Source) -> Tokens {
+        let mut tokens: BTreeMap<usize, u32> = (0..source.len()).map(|i| (i, source.id(i))).collect();
+        let mut heap: BinaryHeap<_> = (0..source.len()).map(|i| Reverse((pair(pairs, &tokens, i).0, i))).collect();
+        while let Some(Reverse((rank, at))) = heap.pop() {
+            let (now, gone) = pair(pairs, &tokens, at);
+            if rank == NONE || rank != now {
+                continue;
+            }
+            tokens.remove(&gone);
+            tokens.insert(at, pairs.result(rank));
+            let previous = tokens.range(..at).next_back().map(|(&previous, _)| previous);
+            heap.extend(previous.into_iter().chain([at]).map(|i| Reverse((pair(pairs, &tokens, i).0, i))));
+        }
+        tokens.into_iter().collect()
+    }
+
+    /// The rank of the pair that begins at `at`, and where its right side is.
+    fn pair(pairs: &PairTable, tokens: &BTreeMap<usize, u32>, at: usize) -> (u32, usize) {
+        let mut from = tokens.range(at..);
+        match (from.next(), from.next()) {
+            (Some((&left, &l)), Some((&right, &r))) if left == at => (pairs.rank(l, r), right),
+            _ => (NONE, at),
+        }
+    }
+
+    fn by_queues<P: Place>(pairs: &PairTable, source: &impl Source) -> Tokens {
         let mut tokens = Vec::new();
-        Heap::default().run(pairs, source, |at, id| tokens.push((at, id)));
+        Queues::<P>::default().run(pairs, source, |at, id| tokens.push((at, id)));
         tokens
     }
 
     /// By every loop that takes so many symbols.
     pub(in super::super) fn by_each(pairs: &PairTable, source: &impl Source) -> Vec<Tokens> {
-        let mut all = vec![by_heap(pairs, source)];
+        let mut all = vec![by_queues::<u32>(pairs, source), by_queues::<usize>(pairs, source)];
         if source.len() <= Window::MAX {
             let mut tokens = Vec::new();
             Window::default().run(pairs, source, |at, id| tokens.push((at, id)));

@@ -20,6 +20,7 @@ mod long;
 mod merge;
 pub mod naive;
 mod pairs;
+mod queues;
 mod rules;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use super::*;
 use crate::Symbol;
 use crate::merges::{ByteOrder, Merge, RankedToken, Rule};
 use proptest::prelude::*;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A tokenizer over bytes and its two encoders.
 struct Case {
@@ -28,9 +28,9 @@ impl Case {
         Self::new(&ByteOrder::Gpt2.ids(), Rule::Pairs(list))
     }
 
-    /// Tokens in rank order, each spelling once; ids begin after the bytes and skip one in three.
+    /// Tokens in rank order, each once; ids begin after the bytes and skip one in three.
     fn ranks(spellings: &[Vec<u8>]) -> Self {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let tokens =
             spellings.iter().filter(|spelling| seen.insert(*spelling)).zip(0..).map(|(spelling, rank)| RankedToken {
                 id: TokenId(256 + rank + rank / 2),
@@ -290,6 +290,60 @@ fn a_token_longer_than_any_window() {
     let case = Case::pairs(list);
     for n in [255, 256, 257, 4096, 8191, 10_000] {
         case.check(&[vec![b'a'; n]], &mut Scratch::default());
+    }
+}
+
+#[test]
+fn a_token_longer_than_any_overlap() {
+    // Doublings to 2^17 and some odd tokens, also after text that shares none of it and before text that does.
+    let a = ByteOrder::Gpt2.ids()[usize::from(b'a')];
+    let mut list = Vec::new();
+    let mut side = a;
+    for n in 0..17 {
+        let result = TokenId(256 + n);
+        list.push(Merge { left: side, right: side, result });
+        side = result;
+    }
+    // Three a, of pairs and a single one; then six.
+    for (n, (left, right)) in [(TokenId(256), a), (TokenId(273), TokenId(273))].into_iter().enumerate() {
+        list.push(Merge { left, right, result: TokenId(273 + n as u32) });
+    }
+    let case = Case::pairs(list);
+    let (pairs, byte_ids) = (&case.encoder.rules.pairs, case.encoder.rules.byte_ids().unwrap());
+    let run = |n: usize| vec![b'a'; n];
+    for bytes in [run(200_003), [run(263), b"b".repeat(9), run(150_001), b"ba".repeat(20_000)].concat()] {
+        let source = Bytes { bytes: &bytes, byte_ids, atoms: None };
+        let want: Vec<u32> = merge::tests::by_heap(pairs, &source).iter().map(|&(_, id)| id).collect();
+        let mut out = Vec::new();
+        Long::default().run(pairs, &mut Merger::default(), &source, &mut out);
+        assert!(out == want);
+    }
+}
+
+#[test]
+fn ranks_that_fall_while_merging() {
+    // No training gives this list: abc is first made of ab and c, which never meet, since bc merges before ab. What
+    // makes it is the last merge, and then it merges on by lower ranks.
+    const LIST: [[&[u8]; 2]; 7] =
+        [[b"b", b"c"], [b"a", b"b"], [b"ab", b"c"], [b"abc", b"d"], [b"d", b"abc"], [b"dabc", b"d"], [b"a", b"bc"]];
+    let spellings: Vec<Vec<u8>> = LIST.iter().map(|sides| sides.concat()).collect();
+    let id = |spelling: &[u8]| match spelling {
+        [byte] => ByteOrder::Raw.ids()[usize::from(*byte)],
+        _ => TokenId(256 + spellings.iter().position(|s| s == spelling).unwrap() as u32),
+    };
+    let merge =
+        |[left, right]: [&[u8]; 2]| Merge { left: id(left), right: id(right), result: id(&[left, right].concat()) };
+    let pairs = Case::new(&ByteOrder::Raw.ids(), Rule::Pairs(LIST.map(merge).to_vec()));
+    let ranks = Case::ranks(&spellings.iter().rev().cloned().collect::<Vec<_>>());
+    let text: Vec<u8> = (0..4000usize).map(|i| b"dabcabcd"[(i + i * i / 900) % 8]).collect();
+    let steps: Vec<u32> = pairs.encoder.steps(&text[..50]).iter().filter_map(|step| step.0).collect();
+    assert!(!steps.is_sorted(), "{steps:?}");
+    for case in [pairs, ranks] {
+        let (pairs, byte_ids) = (&case.encoder.rules.pairs, case.encoder.rules.byte_ids().unwrap());
+        let source = Bytes { bytes: &text, byte_ids, atoms: None };
+        let want = merge::tests::by_heap(pairs, &source);
+        assert_eq!(want.iter().map(|&(_, id)| TokenId(id)).collect::<Vec<_>>(), case.naive().encode(&text));
+        assert!(merge::tests::by_each(pairs, &source).iter().all(|got| *got == want));
     }
 }
 
