@@ -307,6 +307,21 @@ def test_broken_rank_files(change: Callable[[list[bytes]], list[bytes]], message
         Tokenizer.load(tmp_path / "x.tiktoken", pattern="gpt2")
 
 
+def test_names_that_are_no_files(tiny: Tokenizer, tmp_path: Path) -> None:
+    for name in ("", "a\0b"):
+        with pytest.raises(ArgumentError, match="no file name"):
+            Tokenizer.load(name)
+        with pytest.raises(ArgumentError, match="no file name"):
+            tiny.save(name)
+    with pytest.raises(FileError, match="too long"):
+        Tokenizer.load("x" * 5000)
+    written = tiny.save(f"{tmp_path}/new/")
+    assert sorted(p.name for p in written) == ["tokenizer.json", "tokenizer_config.json"]
+    (tmp_path / "noise.tiktoken").write_bytes(b"\xff\x00 no ranks")
+    with pytest.raises(FormatError, match="not a tokenizer file"):
+        Tokenizer.load(tmp_path / "noise.tiktoken", pattern="o200k")
+
+
 def test_what_ranks_cannot_say_is_refused() -> None:
     """Two merges that give one token: listed pairs tell them apart, ranks do not."""
     definition = json.loads(train(texts=["x"], vocab_size=256, special_tokens=())._core.to_huggingface())

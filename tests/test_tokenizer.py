@@ -67,6 +67,12 @@ def test_ids_are_the_oracle_s() -> None:
         assert tokenizer.encode(text) == oracle.encode(text.encode(), learned, oracle.gpt2_byte_order())
 
 
+def test_steps_are_bounded(small: Tokenizer) -> None:
+    assert len(small.steps("가" * 300)) == 1
+    with pytest.raises(ArgumentError, match="a piece of 3000 bytes has too many steps"):
+        small.steps("가" * 1000)
+
+
 def test_worked_example_by_hand() -> None:
     """tests/vectors/merges_by_hand.json: trainer and steps give what was worked out on paper."""
     vector = json.loads((VECTORS / "merges_by_hand.json").read_text(encoding="utf-8"))

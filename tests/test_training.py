@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import random
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from tokenizers import models, pre_tokenizers, trainers
 
 import bpe_lab
 from bpe_lab import ArgumentError, CorpusError, FileError, PieceCounts, Tokenizer, _core, sample, train
-from bpe_lab.counts import load_counts, merge_counts, save_counts
+from bpe_lab.counts import is_count_file, load_counts, merge_counts, save_counts
 
 Corpus = Callable[..., bytes]
 GPT2_ORDER = oracle.gpt2_byte_order()
@@ -245,11 +246,33 @@ def test_merges_may_run_out(capsys: pytest.CaptureFixture[str]) -> None:
     assert train(texts=["ab"], vocab_size=1000).n_ids == 256 + 1 + 1
     with pytest.raises(CorpusError, match="258 tokens instead of 1000: no pair is left"):
         train(texts=["ab"], vocab_size=1000, strict_vocab=True)
-    with pytest.raises(CorpusError, match="stands 1 times, below min_frequency"):
+    with pytest.raises(CorpusError, match="stands 1 times, below the least frequency of 2"):
         train(texts=["ab"], vocab_size=1000, min_frequency=2, strict_vocab=True)
 
 
+def test_texts_are_a_list_of_texts() -> None:
+    for texts in ("abc", b"abc"):
+        with pytest.raises(ArgumentError, match="list of texts"):
+            train(texts=texts, vocab_size=300)
+    with pytest.raises(ArgumentError, match="str or bytes"):
+        train(texts=[3, b"ab"], vocab_size=300)  # type: ignore[list-item]
+
+
+def test_a_damaged_count_file_is_never_text(tmp_path: Path) -> None:
+    counts = PieceCounts()
+    counts.add(b"ab", 3)
+    data = bytearray(counts.to_bytes())
+    data[0] ^= 1
+    (tmp_path / "flipped").write_bytes(data)
+    (tmp_path / "cut.counts").write_bytes(data[:1])
+    for name in ("flipped", "cut.counts"):
+        with pytest.raises(bpe_lab.FormatError, match="looks like a count file"):
+            is_count_file(tmp_path / name)
+
+
 def test_max_token_bytes() -> None:
+    with pytest.raises(CorpusError, match="at most 4 bytes"):
+        train(texts=["abcdefgh " * 9], vocab_size=4000, max_token_bytes=4, strict_vocab=True)
     tokenizer = train(texts=["abcdefgh " * 9], vocab_size=400, max_token_bytes=4)
     assert max(len(token) for i, token in tokenizer.vocab() if i < 256 + tokenizer.n_merges) == 4
 
@@ -267,7 +290,13 @@ def test_char_safe_tokens_are_characters_or_their_beginning() -> None:
     ("options", "message"),
     [
         ({"vocab_size": 200}, "256.*199"),
-        ({"vocab_size": -5}, "256"),
+        ({"vocab_size": -5}, "vocab_size"),
+        ({"vocab_size": 2**70}, "vocab_size"),
+        ({"vocab_size": "32k"}, "whole number"),
+        ({"min_frequency": -1}, "min_frequency"),
+        ({"sample_seed": -1}, "sample_seed"),
+        ({"special_tokens": "abc"}, "list of texts"),
+        ({"special_tokens": [5]}, "must be str"),
         ({"vocab_size": 3_000_000}, "2097152"),
         ({"unit": "bytes"}, "unknown unit"),
         ({"tie": "minbpe"}, "unknown tie"),
@@ -317,9 +346,15 @@ def test_damaged_inputs_name_the_file(tmp_path: Path) -> None:
 
 def test_an_unreadable_file_in_a_folder_names_it(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("a")
-    (tmp_path / "b.txt").symlink_to(tmp_path / "a.txt" / "nothing")
     (tmp_path / "c.txt").mkdir()
-    assert train(tmp_path, 300).n_ids == 257  # links to nothing and folders are no files
+    assert train(tmp_path, 300).n_ids == 257  # a folder is no file, whatever its name
+    (tmp_path / "b.txt").symlink_to(tmp_path / "nothing")
+    with pytest.raises(FileError, match=r"b\.txt: it is a link to nothing"):
+        train(tmp_path, 300)
+    (tmp_path / "b.txt").unlink()
+    os.mkfifo(tmp_path / "d.txt")
+    with pytest.raises(FileError, match=r"d\.txt: it is no plain file"):
+        train(tmp_path, 300)
 
 
 @pytest.mark.parametrize("text", [b"a" * 16_000_000, bytes(range(256)) * 4000, b"\x00" * 1_000_000, b"\xff" * 100_000])

@@ -57,6 +57,8 @@ def _resolve(source: str) -> list[Path]:
     path = Path(source)
     if source == STDIN or path.is_file() or (path.exists() and not path.is_dir()):
         return [path]
+    if not source:
+        raise ArgumentError("a source is empty", "name a file or a folder; . is this folder")
     if path.is_dir():
         files = sorted(p for p in path.rglob("*") if _is_text(p, path))
         if not files:
@@ -70,7 +72,12 @@ def _resolve(source: str) -> list[Path]:
 
 def _is_text(path: Path, root: Path) -> bool:
     hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-    return not hidden and _kind(path) in _SUFFIXES and path.is_file()
+    if hidden or _kind(path) not in _SUFFIXES or path.is_dir():
+        return False
+    if not path.is_file():
+        what = "a link to nothing" if path.is_symlink() else "no plain file"
+        raise FileError(f"cannot read {path}: it is {what}", "mend it, take it away, or name the files one by one")
+    return True
 
 
 def _kind(path: Path) -> str:
@@ -79,9 +86,9 @@ def _kind(path: Path) -> str:
 
 
 def size_bytes(paths: Iterable[Path]) -> int | None:
-    """Return the bytes on disk of all `paths`; None where one is standard input."""
+    """Return the bytes on disk of all `paths`; None where one is standard input or a device."""
     paths = list(paths)
-    if Path(STDIN) in paths:
+    if not all(path != Path(STDIN) and path.is_file() for path in paths):
         return None
     return sum(path.stat().st_size for path in paths)
 

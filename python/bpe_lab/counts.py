@@ -8,20 +8,31 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bpe_lab._core import PieceCounts
-from bpe_lab.errors import BpeLabError, FileError
+from bpe_lab.errors import BpeLabError, FileError, FormatError
 from bpe_lab.writing import write_whole
 
 MAGIC = b"BPECNTS\0"
 """How a count file of bpe-lab begins."""
 
+SUFFIX = ".counts"
+"""A file of this name must be one."""
+
 
 def is_count_file(path: str | os.PathLike[str]) -> bool:
-    """Tell whether `path` is a file that begins like a count file of bpe-lab."""
+    """Tell whether `path` is a file that begins like a count file of bpe-lab.
+
+    Raises:
+        FormatError: it is called .counts or nearly begins like one, but does not: it is no text either.
+    """
     try:
         with Path(path).open("rb") as f:
-            return f.read(len(MAGIC)) == MAGIC
+            head = f.read(len(MAGIC))
     except OSError:
         return False
+    alike = sum(a == b for a, b in zip(head, MAGIC, strict=False))
+    if head != MAGIC and (Path(path).suffix == SUFFIX or alike >= len(MAGIC) - 2):
+        raise FormatError(f"{path} looks like a count file but does not begin like one: it is damaged", "count again")
+    return head == MAGIC
 
 
 def load_counts(path: str | os.PathLike[str]) -> PieceCounts:

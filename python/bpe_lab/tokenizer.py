@@ -29,6 +29,9 @@ Text = str | bytes | bytearray | memoryview
 Specials = Collection[str] | Literal["all"]
 Errors = Literal["strict", "replace"]
 
+MAX_STEPS_BYTES = 1000
+"""The longest piece whose steps are given."""
+
 
 class Step(NamedTuple):
     """One state of a piece while it merges: the rank of the merge just made (None at the start) and the tokens."""
@@ -135,6 +138,7 @@ class Tokenizer:
         errors: Errors = "strict",
     ) -> "NDArray[np.uint32]":
         """Return the ids of `text` as one array, without a Python int per token. Else as `encode`."""
+        _numpy()
         return self._core.encode_array(_readable(text, errors), *self._rule(allowed_special, disallowed_special))
 
     def encode_batch(
@@ -151,16 +155,16 @@ class Tokenizer:
         Returns:
             ids: uint32, [n_tokens]. offsets: uint64, [n_documents + 1]. The same for any number of threads.
         """
-        from bpe_lab.training import default_threads
+        from bpe_lab.training import checked_threads
 
-        if threads is not None and threads < 1:
-            raise ArgumentError(f"threads must be at least 1, got {threads}")
+        _numpy()
+        n_threads = checked_threads(threads)
         if isinstance(documents, (str, bytes, bytearray, memoryview)):
             raise ArgumentError(f"documents must be a list of texts, got one {type(documents).__name__}", "use encode")
         if errors != "strict":
             documents = [_readable(d, errors) for d in documents]
         rule = self._rule(allowed_special, disallowed_special)
-        return self._core.encode_batch(documents, *rule, threads or default_threads())
+        return self._core.encode_batch(list(documents), *rule, n_threads)
 
     def count(
         self,
@@ -188,6 +192,7 @@ class Tokenizer:
         """
         if unit not in ("bytes", "chars"):
             raise ArgumentError(f"unit must be 'bytes' or 'chars', got {unit!r}")
+        _numpy()
         data = _utf8(text, "strict")
         ids = self._core.encode_array(data, *self._rule(allowed_special, ()))
         if unit == "chars":
@@ -196,9 +201,20 @@ class Tokenizer:
         return list(pairwise([0, *ends]))
 
     def steps(self, text: Text) -> list[list[Step]]:
-        """Return for each piece of `text` its states merge by merge: first its base symbols, last its tokens."""
+        """Return for each piece of `text` its states merge by merge: first its base symbols, last its tokens.
+
+        Raises:
+            ArgumentError: a piece is longer than `MAX_STEPS_BYTES`: its states grow with the square of its length.
+        """
+        _numpy()
         data = _utf8(text, "strict")
         ends = [0, *self._core.pattern.split(data).tolist()]
+        longest = max((end - start for start, end in pairwise(ends)), default=0)
+        if longest > MAX_STEPS_BYTES:
+            raise ArgumentError(
+                f"a piece of {longest} bytes has too many steps to show; the longest may have {MAX_STEPS_BYTES} bytes",
+                "take a shorter text, or look at its tokens alone",
+            )
         token = self._core.token_bytes
         return [
             [Step(rank, [token(i) for i in ids]) for rank, ids in self._core.steps(data[start:end])]
@@ -343,6 +359,11 @@ class Tokenizer:
         if unknown := [text for text in made if text not in every]:
             raise ArgumentError(f"{unknown[0]!r} is no special token of this tokenizer", f"it has {list(every)}")
         return made, tuple(t for t in every if t not in made) if refused == "all" else tuple(refused)
+
+
+def _numpy() -> None:
+    """Import numpy before the core needs it: an interrupt in the middle of that import is then Python's to handle."""
+    import numpy  # noqa: F401
 
 
 def _unpickle(data: bytes) -> Tokenizer:

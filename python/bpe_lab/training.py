@@ -52,6 +52,7 @@ class Sampling(NamedTuple):
         Raises:
             ArgumentError: it is neither, or out of range.
         """
+        _check_numbers(sample_seed=seed)
         if text is None:
             return cls(seed=seed)
         found = re.fullmatch(r"\s*([0-9.]+)\s*([a-z]*)\s*", str(text).lower())
@@ -123,7 +124,7 @@ def count_pieces(
     reading = _Reading(paths, field, progress)
     below = _threshold(reading, documents, sampling)
     counter = _core.Counter(
-        pattern_from(pattern), documents, _checked_threads(threads), sampling.fraction, below, sampling.seed
+        pattern_from(pattern), documents, checked_threads(threads), sampling.fraction, below, sampling.seed
     )
     files = [reading.push_all("count", path, counter) for path in paths]
     counts = counter.finish()
@@ -189,7 +190,8 @@ def _push(sink: Any, block: Block) -> None:
         sink.end_of_file()
 
 
-def _checked_threads(threads: int | None) -> int:
+def checked_threads(threads: int | None) -> int:
+    """Return the number of threads meant: all processors for None, else from 1 to 1024."""
     if threads is None:
         return default_threads()
     if not 1 <= threads <= 1024:
@@ -228,8 +230,11 @@ def learn(
     """
     if not len(counts):
         raise CorpusError("there are no pieces to learn from", "count a corpus first")
+    _check_numbers(vocab_size=vocab_size, min_frequency=min_frequency, max_token_bytes=max_token_bytes)
     chosen = _pattern_of(counts, pattern)
-    specials = list(dict.fromkeys(special_tokens))
+    specials = _checked_specials(special_tokens)
+    if vocab_size < len(specials):
+        raise ArgumentError(f"vocab_size must hold 256 bytes and {len(specials)} special tokens, got {vocab_size}")
     started = time.monotonic()
 
     def watch(n_ids: int, n_ids_wanted: int) -> None:
@@ -239,7 +244,8 @@ def learn(
 
     learned = _core.train(counts, vocab_size - len(specials), unit, tie, min_frequency, max_token_bytes, watch)
     if strict_vocab and learned.n_ids + len(specials) < vocab_size:
-        raise CorpusError(*short_vocabulary(learned, len(specials), vocab_size))
+        limits = (min_frequency, max_token_bytes)
+        raise CorpusError(*short_vocabulary(learned, len(specials), vocab_size, *limits))
     import json
 
     options = {"vocab_size": vocab_size, "tie": tie, "min_frequency": min_frequency, "max_token_bytes": max_token_bytes}
@@ -247,18 +253,46 @@ def learn(
     return Tokenizer(tokenizer), learned
 
 
-def short_vocabulary(learned: Learned, n_special: int, vocab_size: int) -> tuple[str, str]:
+def _check_numbers(**numbers: int | None) -> None:
+    """Refuse what is no whole number from 0 that 63 bits hold; None is left to its meaning."""
+    for name, value in numbers.items():
+        if value is None:
+            continue
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ArgumentError(f"{name} must be a whole number, got {value!r}")
+        if not 0 <= value < 1 << 63:
+            raise ArgumentError(f"{name} must be from 0 to {(1 << 63) - 1}, got {value}")
+
+
+def _checked_specials(special_tokens: Sequence[str]) -> list[str]:
+    """Return the special tokens, each once."""
+    if isinstance(special_tokens, str):
+        raise ArgumentError(f"special_tokens must be a list of texts, got the text {special_tokens!r}", "put it in []")
+    for text in special_tokens:
+        if not isinstance(text, str):
+            raise ArgumentError(f"a special token must be str, got {type(text).__name__}")
+        _utf8(text)
+    return list(dict.fromkeys(special_tokens))
+
+
+def short_vocabulary(
+    learned: Learned, n_special: int, vocab_size: int, min_frequency: int, max_token_bytes: int | None
+) -> tuple[str, str]:
     """Return the message and the hint for a vocabulary that stayed smaller than asked."""
     kind, count = learned.stop
     reason = (
-        f"the commonest pair left stands {count} times, below min_frequency"
+        f"the commonest pair left stands {count} times, below the least frequency of {min_frequency}"
         if kind == "too-rare"
+        else f"no pair is left whose token has at most {max_token_bytes} bytes"
+        if max_token_bytes is not None
         else "no pair is left to merge"
     )
     message = f"the vocabulary has {learned.n_ids + n_special} tokens instead of {vocab_size}: {reason}"
-    return message, "use more text or a smaller vocabulary" + (
-        ", or lower --min-frequency" if kind == "too-rare" else ""
-    )
+    if kind == "too-rare":
+        return message, "use more text or a smaller vocabulary, or lower --min-frequency (min_frequency)"
+    if max_token_bytes is not None:
+        return message, "raise --max-token-bytes (max_token_bytes), or ask for a smaller vocabulary"
+    return message, "use more text or a smaller vocabulary"
 
 
 def _pattern_of(counts: PieceCounts, pattern: str | None) -> str:
@@ -331,6 +365,8 @@ def train(
     """
     if (source is None) == (texts is None):
         raise ArgumentError("give either a source (files, counts) or texts")
+    if isinstance(texts, (str, bytes)):
+        raise ArgumentError(f"texts must be a list of texts, got one {type(texts).__name__}", "put it in []")
     if isinstance(source, PieceCounts):
         counts = source
     elif texts is not None:
@@ -374,7 +410,7 @@ def _count_texts(
     if sampling.size_bytes is not None:
         raise ArgumentError("texts in memory can be sampled by a fraction only", "write them to a file first")
     counter = _core.Counter(
-        pattern_from(pattern), documents, _checked_threads(threads), sampling.fraction, None, sampling.seed
+        pattern_from(pattern), documents, checked_threads(threads), sampling.fraction, None, sampling.seed
     )
     for text in texts:
         _push(counter, Block(_utf8(text), ends=True))
@@ -382,6 +418,8 @@ def _count_texts(
 
 
 def _utf8(text: str | bytes) -> bytes:
+    if not isinstance(text, (str, bytes, bytearray, memoryview)):
+        raise ArgumentError(f"a text must be str or bytes, got {type(text).__name__}")
     try:
         return text.encode() if isinstance(text, str) else bytes(text)
     except UnicodeEncodeError as e:

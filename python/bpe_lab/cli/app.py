@@ -94,6 +94,8 @@ def _ending(error: BaseException, terminal: Terminal) -> int:
         return Exit.OK
     if isinstance(error, (KeyboardInterrupt, Terminated)):
         return _ended_from_outside(SIGTERM if isinstance(error, Terminated) else SIGINT, terminal)
+    if _hides_interrupt(error):
+        return _ended_from_outside(SIGINT, terminal)
     if terminal.debug:
         traceback.print_exception(error)
     if isinstance(error, BpeLabError):
@@ -102,11 +104,21 @@ def _ending(error: BaseException, terminal: Terminal) -> int:
     if isinstance(error, OSError):
         return _system_failed(error, terminal)
     if isinstance(error, MemoryError):
-        terminal.fail("out of memory", "take a part of the text with --sample, or count it in parts and merge-counts")
+        terminal.fail("out of memory", "take less text at a time")
         return Exit.INPUT
     reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     terminal.fail(f"something inside bpe-lab went wrong: {reason}", "run it again with --debug and report what it says")
     return Exit.INTERNAL
+
+
+def _hides_interrupt(error: BaseException) -> bool:
+    """Tell whether a library wrapped Ctrl-C into an error of its own, as numpy does while it is imported."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, KeyboardInterrupt) or "KeyboardInterrupt" in str(cause):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def _ended_from_outside(number: signal.Signals, terminal: Terminal) -> int:

@@ -5,6 +5,7 @@ What is typed becomes what is meant in each command's own `plan_…`; nothing he
 
 import argparse
 import difflib
+import os
 import re
 import textwrap
 from collections.abc import Callable, Sequence
@@ -33,7 +34,7 @@ COMMANDS = (
 Commands = Any
 """argparse's subparsers action; its type is private."""
 
-PATTERNS = ("o200k", "cl100k", "gpt2", "none")
+PATTERNS = ("o200k", "cl100k", "llama3", "gpt2", "none")
 UNITS = ("byte", "byte-char")
 TIES = ("hf", "rustbpe")
 DEFAULT_VOCABULARY = 32_000
@@ -158,7 +159,7 @@ def add_corpus(parser: Parser) -> None:
         metavar="PART",
         help="take whole documents by their hash: 0.1 for a tenth of them, 100MB for as many as fill that",
     )
-    group.add_argument("--sample-seed", type=int, default=0, metavar="N", help="another seed takes other documents")
+    group.add_argument("--sample-seed", type=size, default=0, metavar="N", help="another seed takes other documents")
     add_threads(group)
 
 
@@ -191,6 +192,9 @@ def positive(text: str) -> int:
     return value
 
 
+MOST = 2**63 - 1
+"""No number on the command line is larger."""
+
 _SIZE = re.compile(r"([0-9][0-9_,]*)(?:\.([0-9]+))?\s*([kmg]i?)?", re.ASCII | re.IGNORECASE)
 _FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
@@ -201,6 +205,8 @@ def size(text: str) -> int:
     >>> size("32k"), size("32Ki"), size("1.5k"), size("32,000")
     (32000, 32768, 1500, 32000)
     """
+    if re.fullmatch(r"-[0-9]+", text.strip()):
+        raise argparse.ArgumentTypeError(f"must not be negative, got {text}")
     found = _SIZE.fullmatch(text.strip())
     if not found:
         raise argparse.ArgumentTypeError(f"not a number: {text!r} (write 32000, 32k or 32Ki)")
@@ -210,6 +216,8 @@ def size(text: str) -> int:
     value, rest = divmod(scaled, unit)
     if rest:
         raise argparse.ArgumentTypeError(f"not a whole number: {text!r}")
+    if value > MOST:
+        raise argparse.ArgumentTypeError(f"must be at most {MOST}, got {text}")
     return value
 
 
@@ -237,10 +245,20 @@ def special_id(text: str) -> tuple[str, int]:
 
 def chosen_pattern(args: argparse.Namespace) -> str | None:
     """Return what `--pattern` or `--regex` said."""
-    found: str | None = args.pattern if args.regex is None else args.regex
+    found: str | None = args.pattern if args.regex is None else _utf8("--regex", args.regex)
     return found
 
 
 def special_tokens(given: Sequence[str], without_default: bool) -> tuple[str, ...]:
     """Return the special tokens in order: the default one unless it is not wanted, then those given, each once."""
-    return tuple(dict.fromkeys([*([] if without_default else [DEFAULT_SPECIAL]), *given]))
+    default = [] if without_default else [DEFAULT_SPECIAL]
+    return tuple(dict.fromkeys([*default, *(_utf8("--special", text) for text in given)]))
+
+
+def _utf8(option: str, text: str) -> str:
+    """Return `text` if it is text; the shell may hand over any bytes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as e:
+        raise ArgumentError(f"{option} is no UTF-8: {os.fsencode(text)!r}", "give it as UTF-8 text") from e
+    return text

@@ -94,6 +94,8 @@ def plan_count(args: argparse.Namespace, count_files: Sequence[str] = ()) -> Cou
     paths = find_files(args.sources) if args.sources else []
     counted = [p for p in paths if p != _STDIN and is_count_file(p)]
     texts = tuple(p for p in paths if p not in counted)
+    if (counted or count_files) and not texts:
+        _refuse_for_counts(args)
     pattern = arguments.chosen_pattern(args)
     if pattern is not None:
         pattern_from(pattern)
@@ -109,6 +111,15 @@ def plan_count(args: argparse.Namespace, count_files: Sequence[str] = ()) -> Cou
         args.sample_seed,
         args.threads,
     )
+
+
+def _refuse_for_counts(args: argparse.Namespace) -> None:
+    """Refuse what only text can follow where all sources are counts."""
+    typed = {"--sample": args.sample is not None, "--documents": args.documents != "file"}
+    if given := [option for option, is_given in typed.items() if is_given]:
+        raise ArgumentError(
+            f"{given[0]} is for text, and all sources are counts", f"give {given[0]} to bpe-lab count, or train on text"
+        )
 
 
 def gather(plan: CountPlan, watch: "Watch | None", terminal: Terminal) -> "PieceCounts":

@@ -203,7 +203,8 @@ def _shortage(plan: TrainPlan, learned: "Learned") -> tuple[str, str] | None:
     n_special = len(plan.learning.special_tokens)
     if learned.n_ids + n_special >= plan.learning.vocab_size:
         return None
-    message, hint = short_vocabulary(learned, n_special, plan.learning.vocab_size)
+    limits = (plan.learning.min_frequency, plan.learning.max_token_bytes)
+    message, hint = short_vocabulary(learned, n_special, plan.learning.vocab_size, *limits)
     if plan.strict:
         raise StrictVocabularyError(message, f"{hint}; or leave out --strict-vocab")
     return message, hint

@@ -20,7 +20,7 @@ def load(
     path: str | os.PathLike[str], pattern: str | None = None, special_tokens: dict[str, int] | None = None
 ) -> _core.Tokenizer:
     """Load a tokenizer of any known format; see `Tokenizer.load`."""
-    name = os.fspath(path)
+    name = _checked_path(path)
     if name in PUBLISHED and not Path(name).exists():
         published, _, data = find_ranks(name)
         specials = published.special_tokens if special_tokens is None else special_tokens
@@ -31,6 +31,18 @@ def load(
         return _parse(data, file, pattern, special_tokens)
     except BpeLabError as e:
         raise type(e)(f"{file}: {e.message}", e.hint) from e
+
+
+def _checked_path(path: str | os.PathLike[str]) -> str:
+    """Return `path` as text that the system can take for a name."""
+    name = os.fspath(path)
+    if not name or "\0" in name:
+        raise ArgumentError(f"{name!r} is no file name", "name a file, a folder or a published vocabulary")
+    try:
+        Path(name).exists()
+    except OSError as e:
+        raise FileError(f"{name[:40]}…: {e.strerror}", "choose a shorter name") from e
+    return name
 
 
 def _read(path: Path) -> bytes:
@@ -48,26 +60,27 @@ def _read(path: Path) -> bytes:
 
 def _parse(data: bytes, path: Path, pattern: str | None, special_tokens: dict[str, int] | None) -> _core.Tokenizer:
     kind = _core.detect_format(data)
+    if kind is None:
+        raise FormatError(
+            "not a tokenizer file: neither bpe-lab's own, nor a tokenizer.json, nor a tiktoken rank file",
+            "a tokenizer is made by `bpe-lab train`; a corpus is no tokenizer",
+        )
     if kind == "tiktoken":
         return tiktoken.load_ranks(data, path.name.removesuffix(".tiktoken"), pattern, special_tokens)
     if pattern is not None or special_tokens is not None:
         raise ArgumentError("pattern and special_tokens are for rank files; this file says them itself")
     if kind == "native":
         return _core.Tokenizer.from_native(data)
-    if kind == "hf":
-        return _core.Tokenizer.from_huggingface(data)
-    raise FormatError(
-        "not a tokenizer file: neither bpe-lab's own, nor a tokenizer.json, nor a tiktoken rank file",
-        "a tokenizer is made by `bpe-lab train`; a corpus is no tokenizer",
-    )
+    return _core.Tokenizer.from_huggingface(data)
 
 
 def save(
     tokenizer: _core.Tokenizer, path: str | os.PathLike[str], format: str | None = None, force: bool = False
 ) -> list[Path]:
     """Write a tokenizer; see `Tokenizer.save`."""
-    target = Path(path)
-    kind = format or format_of(target)
+    name = _checked_path(path)
+    target = Path(name)
+    kind = format or ("hf" if name.endswith(("/", os.sep)) else format_of(target))
     if kind not in FORMATS:
         raise ArgumentError(f"unknown format {kind!r}", f"one of: {', '.join(FORMATS)}")
     files = _files(tokenizer, target, kind)
