@@ -50,7 +50,7 @@ $(VENV)/.made: | machine
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt $(RUST)
-	@echo "building bpe-lab (about a minute the first time)"
+	@echo "building bpe-lab (one or two minutes the first time)"
 	@$(PIP) --editable .
 	@touch $@
 

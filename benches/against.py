@@ -187,6 +187,7 @@ def flat(ids: object) -> np.ndarray:
 
 def bench_encoding(corpora: dict[str, Path], vocab: Path, rounds: int) -> None:
     """Encode slices that nobody has seen; the first slice is the cold one."""
+    every_core = _one_core()
     everyone = encoders(vocab)
     texts = {name: corpora[name].read_text(encoding="utf-8") for name in ("ko_reviews", "ko_docs", "en_docs")}
     texts["python"] = python_sources(SLICE_BYTES * (rounds + 1))
@@ -210,6 +211,17 @@ def bench_encoding(corpora: dict[str, Path], vocab: Path, rounds: int) -> None:
         for name, values in speed.items():
             ratio = statistics.median(a / b for a, b in zip(values, speed["tiktoken"], strict=True))
             print(f"| {name} | {statistics.median(values):.1f} | {ratio:.1f} |")
+    if every_core:
+        os.sched_setaffinity(0, every_core)
+
+
+def _one_core() -> set[int]:
+    """Keep this process on one core, whatever threads a library starts; return the cores it had (Linux)."""
+    if not hasattr(os, "sched_setaffinity"):
+        return set()
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    return cores
 
 
 def bench_worst(vocab: Path) -> None:
