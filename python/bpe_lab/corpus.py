@@ -225,13 +225,3 @@ def _field(line: bytes, where: str, field: str) -> bytes:
         return cast(str, row[field]).encode()
     except UnicodeEncodeError as e:
         raise CorpusError(f"{where}: a lone surrogate in field {field!r}", "mend or drop the row") from e
-
-
-def documents_argument(value: str) -> str:
-    """Return `value` if it is a way to cut documents.
-
-    The core parses it; this only catches the empty string early.
-    """
-    if not value:
-        raise ArgumentError("documents is empty", "file, line, blank-line, separator:STR or prefix:STR")
-    return value

@@ -50,7 +50,7 @@ def load_counts(path: str | os.PathLike[str]) -> PieceCounts:
     try:
         return PieceCounts.from_bytes(data)
     except BpeLabError as e:
-        raise type(e)(f"{path}: {e.message}", e.hint) from e
+        raise e.within(path) from e
 
 
 def save_counts(counts: PieceCounts, path: str | os.PathLike[str], force: bool = False) -> Path:
@@ -70,13 +70,12 @@ def merge_counts(paths: Iterable[str | os.PathLike[str]]) -> PieceCounts:
     """
     total = None
     for path in paths:
+        counts = load_counts(path)
+        if total is None:
+            total = counts
+            continue
         try:
-            counts = load_counts(path)
-            if total is None:
-                total = counts
-            else:
-                total.absorb(counts)
+            total.absorb(counts)
         except BpeLabError as e:
-            prefix = "" if str(path) in e.message else f"{path}: "
-            raise type(e)(prefix + e.message, e.hint) from e
+            raise e.within(path) from e
     return PieceCounts() if total is None else total

@@ -31,6 +31,10 @@ class BpeLabError(Exception):
     def __str__(self) -> str:
         return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
 
+    def within(self, context: object) -> "BpeLabError":
+        """Return the same error with `context` and a colon before its message: which file, which document."""
+        return type(self)(f"{context}: {self.message}", self.hint)
+
     def __reduce__(self) -> tuple[type["BpeLabError"], tuple[str, str | None]]:
         return type(self), (self.message, self.hint)
 

@@ -38,7 +38,7 @@ def write_whole(path: str | os.PathLike[str], data: bytes, force: bool = False) 
     Raises:
         FileError: the file is there and `force` is not given, or writing failed (disk full, no permission).
     """
-    return write_all({refuse_overwrite(path, force): data}, force)[0]
+    return write_all({Path(path): data}, force)[0]
 
 
 def write_all(files: Mapping[Path, bytes], force: bool = False) -> list[Path]:

@@ -19,8 +19,6 @@ from bpe_lab.tokenizer import Tokenizer
 STDOUT = "-"
 """The output that means standard output."""
 
-_FORMATS = {".json": "hf", ".tiktoken": "tiktoken"}
-
 
 def check_file(out: str, force: bool, sources: Iterable[Path] = ()) -> None:
     """Refuse an output that is taken, has no folder or cannot be written; call it before the work.
@@ -62,9 +60,9 @@ def check_folder(folder: Path, force: bool) -> None:
 
 def format_of(out: str) -> str:
     """Return the format that a name means: `hf`, `tiktoken` or `native`."""
-    if out.endswith(("/", os.sep)) or Path(out).is_dir():
-        return "hf"
-    return _FORMATS.get(Path(out).suffix, "native")
+    from bpe_lab.interop.files import format_of
+
+    return format_of(out)
 
 
 def save_tokenizer(
@@ -73,8 +71,7 @@ def save_tokenizer(
     """Write a tokenizer to a file, a folder or standard output; say so; return the files."""
     form = form or format_of(out)
     if out != STDOUT:
-        with _folder_for(out, form):
-            paths = tokenizer.save(out, format=form, force=force)  # type: ignore[arg-type]
+        paths = tokenizer.save(out, format=form, force=force)  # type: ignore[arg-type]
         terminal.wrote(paths, about)
         return paths
     stream = binary_stdout()
@@ -83,22 +80,6 @@ def save_tokenizer(
         with written[0].open("rb") as f:
             shutil.copyfileobj(f, stream)
     return []
-
-
-@contextmanager
-def _folder_for(out: str, form: str) -> Iterator[None]:
-    """Make the folder that a Hugging Face tokenizer goes into, and take it away again if nothing came of it."""
-    folder = Path(out)
-    made = form == "hf" and not out.endswith(".json") and not folder.exists()
-    if made:
-        folder.mkdir()
-    try:
-        yield
-    except BaseException:
-        if made:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-        raise
 
 
 @contextmanager

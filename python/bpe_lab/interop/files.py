@@ -1,5 +1,6 @@
 """Which format a file has, and which one to write. Knows paths; the formats have files of their own."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -7,7 +8,6 @@ from bpe_lab import _core
 from bpe_lab.errors import ArgumentError, BpeLabError, FileError, FormatError
 from bpe_lab.interop import huggingface, tiktoken
 from bpe_lab.interop.published import PUBLISHED, find_ranks
-from bpe_lab.tokenizer import pattern_from
 from bpe_lab.writing import write_all
 
 FORMATS = ("native", "hf", "tiktoken")
@@ -22,15 +22,13 @@ def load(
     """Load a tokenizer of any known format; see `Tokenizer.load`."""
     name = _checked_path(path)
     if name in PUBLISHED and not Path(name).exists():
-        published, _, data = find_ranks(name)
-        specials = published.special_tokens if special_tokens is None else special_tokens
-        return _core.Tokenizer.from_tiktoken(data, pattern_from(pattern or published.pattern), specials)
+        return tiktoken.load_ranks(find_ranks(name), name, pattern, special_tokens)
     file = Path(name) / huggingface.TOKENIZER if Path(name).is_dir() else Path(name)
     data = _read(file)
     try:
         return _parse(data, file, pattern, special_tokens)
     except BpeLabError as e:
-        raise type(e)(f"{file}: {e.message}", e.hint) from e
+        raise e.within(file) from e
 
 
 def _checked_path(path: str | os.PathLike[str]) -> str:
@@ -79,8 +77,7 @@ def save(
 ) -> list[Path]:
     """Write a tokenizer; see `Tokenizer.save`."""
     name = _checked_path(path)
-    target = Path(name)
-    kind = format or ("hf" if name.endswith(("/", os.sep)) else format_of(target))
+    target, kind = Path(name), format or format_of(name)
     if kind not in FORMATS:
         raise ArgumentError(f"unknown format {kind!r}", f"one of: {', '.join(FORMATS)}")
     files = _files(tokenizer, target, kind)
@@ -91,7 +88,8 @@ def save(
         return write_all(files, force)
     except BaseException:
         if made:
-            target.rmdir()
+            with contextlib.suppress(OSError):
+                target.rmdir()
         raise
 
 
@@ -102,11 +100,11 @@ def _make_folder(folder: Path) -> None:
         raise FileError(f"cannot make the folder {folder}: {e.strerror}", "create the folders above it first") from e
 
 
-def format_of(path: Path) -> str:
-    """Return the format that the name of `path` asks for."""
-    if path.suffix == ".json" or path.is_dir():
+def format_of(name: str) -> str:
+    """Return the format that a name asks for; a folder, and a name that ends like one, is `hf`."""
+    if name.endswith(("/", os.sep)) or Path(name).suffix == ".json" or Path(name).is_dir():
         return "hf"
-    return "tiktoken" if path.suffix == ".tiktoken" else "native"
+    return "tiktoken" if Path(name).suffix == ".tiktoken" else "native"
 
 
 def _files(tokenizer: _core.Tokenizer, target: Path, kind: str) -> dict[Path, bytes]:

@@ -62,8 +62,8 @@ PUBLISHED = {
 """Facts of tiktoken 0.14 (`tiktoken_ext/openai_public.py`)."""
 
 
-def find_ranks(name: str) -> tuple[Published, Path, bytes]:
-    """Return the encoding called `name`, its rank file on this machine and that file's bytes.
+def find_ranks(name: str) -> bytes:
+    """Return the bytes of the rank file of the encoding called `name`.
 
     Looks for `NAME.tiktoken` in the folder `BPE_LAB_VOCAB`, then in tiktoken's own cache.
 
@@ -79,7 +79,7 @@ def find_ranks(name: str) -> tuple[Published, Path, bytes]:
             continue
         if hashlib.sha256(data).hexdigest() != published.sha256:
             raise FormatError(f"{path} is not the published {published.ranks}: its SHA-256 differs", "fetch it again")
-        return published, path, data
+        return data
     raise FileError(
         f"the vocabulary {name} is not on this machine",
         f"put {published.ranks}.tiktoken into a folder and point {VOCAB_VARIABLE} at it, or where there is a network "

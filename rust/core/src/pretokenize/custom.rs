@@ -19,6 +19,10 @@ pub(super) struct Custom {
 }
 
 impl Custom {
+    /// Compiles `regex`.
+    ///
+    /// # Errors
+    /// An argument error where it is empty or does not compile.
     pub fn new(regex: &str) -> Result<Self> {
         if regex.is_empty() {
             return Err(Error::argument("the pattern's regex is empty").hint("pattern `none` leaves documents uncut"));
@@ -31,6 +35,7 @@ impl Custom {
         Ok(Self { regex })
     }
 
+    /// The regex as it was given.
     pub fn text(&self) -> &str {
         self.regex.as_str()
     }
