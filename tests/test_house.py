@@ -34,7 +34,7 @@ CORE_FLOORS = [
     ["encode", "decode", "train", "ingest"],
     ["vocab", "count"],
     ["merges", "pretokenize", "unit"],
-    ["symbol", "error", "raw"],
+    ["symbol", "error", "raw", "hangul"],
 ]
 
 

@@ -19,6 +19,7 @@ pub mod decode;
 pub mod encode;
 pub mod error;
 pub mod formats;
+pub mod hangul;
 pub mod ingest;
 pub mod merges;
 pub mod pretokenize;
