@@ -1,8 +1,16 @@
 //! Ids to bytes, and to text as it streams. Knows no patterns.
+//!
+//! | units | a token's bytes |
+//! |---|---|
+//! | `byte`, `byte-char`, `syllable` | its own, wherever it stands: copied from a table |
+//! | `jamo`, `jamo-char` | depend on its neighbours: module `symbols` reads the symbols one after another |
+
+mod symbols;
 
 use crate::unit::Unit;
 use crate::vocab::Vocab;
 use crate::{Error, ErrorKind, Result, TokenId};
+use symbols::{Reading, Spelled};
 
 /// Tokens up to this long are copied as one block of fixed size, which compiles to two moves instead of a call.
 const BLOCK: usize = 16;
@@ -16,22 +24,25 @@ pub struct Decoder {
     arena: Vec<u8>,
     /// Id's bytes are `arena[starts[id]..starts[id + 1]]`; none for a hole, since no token is empty.
     starts: Vec<u32>,
+    /// Where tokens have no bytes of their own: their symbols. The other two are empty then.
+    spelled: Option<Spelled>,
 }
 
 impl Decoder {
     /// Derives the table. `specials` are ids outside `vocab` with the bytes they stand for.
     ///
     /// # Errors
-    /// A special whose id is taken or whose bytes are empty; a unit whose tokens have no bytes of their own.
+    /// A special whose id is taken or whose bytes are empty; tokens of 4 GiB in all.
     pub fn new(unit: &Unit, vocab: &Vocab, specials: &[(u32, &[u8])]) -> Result<Self> {
-        if !unit.is_bytewise() {
-            return Err(Error::unsupported(format!("tokens of unit {} have no bytes of their own", unit.name())));
-        }
         let mut specials = specials.to_vec();
         specials.sort_unstable();
         check_specials(vocab, &specials)?;
-        let n_ids = specials.last().map_or(0, |s| s.0 as usize + 1).max(vocab.n_ids());
-        let mut decoder = Self { arena: Vec::new(), starts: Vec::with_capacity(n_ids + 1) };
+        if let Unit::Jamo(jamo) = unit {
+            let spelled = Some(Spelled::new(*jamo, vocab, &specials)?);
+            return Ok(Self { arena: Vec::new(), starts: Vec::new(), spelled });
+        }
+        let n_ids = n_ids(vocab, &specials);
+        let mut decoder = Self { arena: Vec::new(), starts: Vec::with_capacity(n_ids + 1), spelled: None };
         let mut specials = specials.into_iter().peekable();
         for id in 0..n_ids as u32 {
             decoder.starts.push(decoder.arena.len() as u32);
@@ -41,19 +52,18 @@ impl Decoder {
                 unit.bytes_into(spelling, &mut decoder.arena);
             }
         }
-        let end = u32::try_from(decoder.arena.len())
-            .map_err(|_| Error::argument(format!("the tokens hold {} bytes, 4 GiB or more", decoder.arena.len())))?;
-        decoder.starts.push(end);
+        decoder.starts.push(end_of(decoder.arena.len())?);
         decoder.arena.resize(decoder.arena.len() + BLOCK, 0);
         Ok(decoder)
     }
 
     /// One more than the highest id.
     pub fn n_ids(&self) -> usize {
-        self.starts.len() - 1
+        self.spelled.as_ref().map_or_else(|| self.starts.len() - 1, Spelled::n_ids)
     }
 
-    /// The bytes of `id`; `None` for a hole or an id out of range.
+    /// The bytes of `id` wherever it stands; `None` for a hole, an id out of range, and for tokens of jamo units, whose
+    /// bytes depend on their neighbours.
     #[inline]
     pub fn bytes(&self, id: u32) -> Option<&[u8]> {
         let (start, end) = self.span(id)?;
@@ -72,6 +82,20 @@ impl Decoder {
     /// # Errors
     /// A token error naming the first id that the vocabulary does not hold, its position and the range.
     pub fn decode_into(&self, ids: &[u32], out: &mut Vec<u8>) -> Result<()> {
+        let mut reading = Reading::default();
+        self.read_into(ids, &mut reading, out)?;
+        self.close(&mut reading, out);
+        Ok(())
+    }
+
+    /// As [`decode_into`](Self::decode_into) for ids that go on where `reading` ended; what further ids may change stays
+    /// in it.
+    fn read_into(&self, ids: &[u32], reading: &mut Reading, out: &mut Vec<u8>) -> Result<()> {
+        if let Some(spelled) = &self.spelled {
+            self.check(ids)?;
+            spelled.read_into(ids, reading, out);
+            return Ok(());
+        }
         let mut at = out.len();
         let total = self.n_bytes(ids)?;
         out.resize(at + total + BLOCK, 0);
@@ -89,11 +113,22 @@ impl Decoder {
         Ok(())
     }
 
+    /// Appends what `reading` has left open.
+    fn close(&self, reading: &mut Reading, out: &mut Vec<u8>) {
+        if let Some(spelled) = &self.spelled {
+            spelled.close(reading, out);
+        }
+    }
+
     /// How many bytes `ids` stand for.
     ///
     /// # Errors
     /// As [`decode_into`](Self::decode_into).
     pub fn n_bytes(&self, ids: &[u32]) -> Result<usize> {
+        if let Some(spelled) = &self.spelled {
+            self.check(ids)?;
+            return Ok(spelled.n_bytes(ids));
+        }
         let mut total = 0;
         for (position, &id) in ids.iter().enumerate() {
             let (start, end) = self.span(id).ok_or_else(|| self.no_such_token(id, position))?;
@@ -104,9 +139,17 @@ impl Decoder {
 
     /// Appends the end of each token's bytes, counted from 0, to `ends`; spans tile the decoded bytes.
     ///
+    /// The three bytes of a syllable are shared out where its jamo lie in several tokens: L, V and T own one each, V two
+    /// where there is no coda (docs/units.md, "Spans"). No span of ids that a text gives is empty.
+    ///
     /// # Errors
     /// As [`decode_into`](Self::decode_into); nothing is appended then.
     pub fn ends_into(&self, ids: &[u32], ends: &mut Vec<u64>) -> Result<()> {
+        if let Some(spelled) = &self.spelled {
+            self.check(ids)?;
+            spelled.ends_into(ids, ends);
+            return Ok(());
+        }
         let before = ends.len();
         ends.reserve(ids.len());
         let mut end = 0;
@@ -121,6 +164,15 @@ impl Decoder {
         Ok(())
     }
 
+    /// Fails where an id of a jamo unit is not in the vocabulary.
+    fn check(&self, ids: &[u32]) -> Result<()> {
+        let known = |id| self.spelled.as_ref().is_some_and(|s| s.has(id));
+        match ids.iter().position(|&id| !known(id)) {
+            Some(position) => Err(self.no_such_token(ids[position], position)),
+            None => Ok(()),
+        }
+    }
+
     #[cold]
     fn no_such_token(&self, id: u32, position: usize) -> Error {
         let n_ids = self.n_ids();
@@ -131,6 +183,15 @@ impl Decoder {
         };
         Error::new(ErrorKind::Token, message)
     }
+}
+
+/// One more than the highest id of both; `specials` are sorted by id.
+fn n_ids(vocab: &Vocab, specials: &[(u32, &[u8])]) -> usize {
+    specials.last().map_or(0, |s| s.0 as usize + 1).max(vocab.n_ids())
+}
+
+fn end_of(n: usize) -> Result<u32> {
+    u32::try_from(n).map_err(|_| Error::argument(format!("the tokens hold {n} bytes, 4 GiB or more")))
 }
 
 /// `specials` are sorted by id.
@@ -154,8 +215,13 @@ fn check_specials(vocab: &Vocab, specials: &[(u32, &[u8])]) -> Result<()> {
 ///
 /// Bytes that cannot become a character any more are given as U+FFFD, as `String::from_utf8_lossy` does for the whole:
 /// what comes out, put together, is what it gives, wherever the stream is cut. Holds at most 3 bytes between calls.
+///
+/// With a unit `jamo` a syllable comes out when it is certain to be whole: without a filler 가 waits for the next id,
+/// which may bring its coda, or for [`finish`](Self::finish).
 #[derive(Clone, Debug, Default)]
 pub struct StreamDecoder {
+    /// Jamo that may still become a syllable.
+    reading: Reading,
     /// The beginning of a character that may still become whole; then, inside [`push`](Self::push), what follows.
     pending: Vec<u8>,
 }
@@ -171,7 +237,7 @@ impl StreamDecoder {
     /// # Errors
     /// As [`Decoder::decode_into`]; none of `ids` is taken then, and the stream can go on.
     pub fn push(&mut self, decoder: &Decoder, ids: &[u32]) -> Result<String> {
-        decoder.decode_into(ids, &mut self.pending)?;
+        decoder.read_into(ids, &mut self.reading, &mut self.pending)?;
         Ok(self.take_whole())
     }
 
@@ -197,8 +263,9 @@ impl StreamDecoder {
         text
     }
 
-    /// Ends the stream: what is pending comes out as U+FFFD. The decoder can start anew.
-    pub fn finish(&mut self) -> String {
+    /// Ends the stream: jamo that were waiting come out, and bytes as U+FFFD. The decoder can start anew.
+    pub fn finish(&mut self, decoder: &Decoder) -> String {
+        decoder.close(&mut self.reading, &mut self.pending);
         let text = String::from_utf8_lossy(&self.pending).into_owned();
         self.pending.clear();
         text
@@ -279,7 +346,7 @@ mod tests {
         assert_eq!(stream.push(&decoder, &[258]).unwrap(), "");
         stream.push(&decoder, &[97, 999]).unwrap_err();
         assert_eq!(stream.push(&decoder, &[0xAC]).unwrap(), "사");
-        assert_eq!(stream.finish(), "");
+        assert_eq!(stream.finish(&decoder), "");
     }
 
     proptest! {
@@ -305,7 +372,7 @@ mod tests {
             let mut stream = StreamDecoder::new();
             let mut text: String = parts.iter().map(|part| stream.push_bytes(part)).collect();
             prop_assert!(stream.pending.len() < 4);
-            text += &stream.finish();
+            text += &stream.finish(&decoder());
             prop_assert_eq!(text, String::from_utf8_lossy(&parts.concat()).into_owned());
         }
     }

@@ -99,6 +99,7 @@ impl Tokenizer {
                 unit.name()
             )));
         }
+        check_pattern(&unit, &pattern)?;
         let vocab = Vocab::derive(&merges)?;
         specials.sort_by_key(|s| s.id);
         check_specials(&vocab, &specials)?;
@@ -149,7 +150,8 @@ impl Tokenizer {
         self.vocab.n_tokens() + self.specials.len()
     }
 
-    /// The bytes of one id (bytewise units and specials).
+    /// The bytes that one id decodes to standing alone. With a unit `jamo` a jamo that is in no syllable is its conjoining
+    /// code point there, and its symbols without one (filler, escape, closer) are nothing.
     ///
     /// # Errors
     /// A token error naming the id and the bound.
@@ -159,7 +161,7 @@ impl Tokenizer {
         Ok(bytes)
     }
 
-    /// The id whose bytes are `bytes`, or of the special written so.
+    /// The id of the token that spells the text `bytes`, or of the special written so.
     pub fn token_id(&self, bytes: &[u8]) -> Option<u32> {
         let mut symbols = Vec::with_capacity(bytes.len());
         self.unit.symbols_into(bytes, &mut symbols);
@@ -333,6 +335,27 @@ impl<'a> Slice<'a> {
     fn whole(text: &'a [u8]) -> Self {
         Self { text, offset: 0 }
     }
+}
+
+/// Fails unless `unit` is exact however `pattern` cuts text.
+///
+/// All units are, but those with `nfd-alias` need that no cut separates a run of conjoining jamo from a precomposed
+/// syllable right after it (see `unit::jamo`). Named patterns never cut there: both are of class Lo, and between two
+/// letters they cut only before an upper-case letter or a letter after a contraction, which is ASCII; `none` cuts
+/// nowhere. What a user's regex does is not known.
+///
+/// # Errors
+/// `Unsupported` for a unit with `nfd-alias` and a user's regex.
+pub fn check_pattern(unit: &Unit, pattern: &Pattern) -> Result<()> {
+    if !unit.needs_runs_whole() || pattern.name().is_some() {
+        return Ok(());
+    }
+    let message = format!(
+        "unit {} needs a named pattern: a regular expression may cut between conjoining jamo and a syllable",
+        unit.name()
+    );
+    Err(Error::unsupported(message)
+        .hint(format!("take pattern {}, or leave nfd-alias out", Pattern::NAMES.join(", "))))
 }
 
 fn check_specials(vocab: &Vocab, specials: &[Special]) -> Result<()> {

@@ -47,12 +47,18 @@ pub fn detect(bytes: &[u8]) -> Option<Format> {
 }
 
 /// Fails unless the base alphabet is the 256 bytes, which is all that the exchange formats know.
+///
+/// No trick gets around it. Both readers begin with bytes and merge them: an atom would need ids for its first two bytes
+/// together, which merge elsewhere too, and jamo of one syllable have no bytes to begin with. The byte fallback of
+/// `tokenizers` does begin with characters, but its decoder knows single bytes only, not merged ones.
 fn check_bytes_only(tokenizer: &Tokenizer, format: &str) -> Result<()> {
     let unit = tokenizer.unit();
     if unit.is_bytewise() && unit.n_base() == 256 {
         return Ok(());
     }
-    Err(Error::unsupported(format!("unit {} has base symbols other than bytes; {format} has none", unit.name())))
+    let message = format!("unit {} has base symbols other than bytes; {format} has none", unit.name());
+    Err(Error::unsupported(message)
+        .hint("save it as bpe-lab's own file, or train with unit byte or byte-char to exchange it"))
 }
 
 /// A token's bytes for messages: as text where they are, the rest escaped; long ones cut.

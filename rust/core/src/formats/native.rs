@@ -11,14 +11,16 @@
 //! ```
 //!
 //! Tokens are written as text. `\t`, `\n`, `\r` and `\\` are escaped so, and as `\xHH` every byte that is not UTF-8, is
-//! part of a character without a visible form, or is a space at a token's end; a base symbol above 255 is `\{N}`.
+//! part of a character without a visible form, or is a space at a token's end. A base symbol above 255 is the character
+//! that it is, or the syllable that it spells with the symbols after it; a jamo that is in none is `\{ᄀ}` (the conjoining
+//! letter), other symbols have names (`\{filler}`), and any may be `\{N}`.
 //! Nothing is compressed and nothing is computed: what is read is what stands there, checked.
 
 use super::shown;
 use crate::merges::{ByteOrder, Merge, Merges, RankedToken, Rule, check_id};
 use crate::pretokenize::{Pattern, UNICODE_VERSION};
 use crate::tokenizer::{Special, Tokenizer};
-use crate::unit::Unit;
+use crate::unit::{Unit, Written};
 use crate::vocab::SpellingIndex;
 use crate::{Error, Result, Symbol, TokenId};
 use serde_json::{Map, Value, json};
@@ -49,7 +51,7 @@ fn write_with(tokenizer: &Tokenizer, provenance: Map<String, Value>) -> Vec<u8> 
     let vocab = tokenizer.vocab();
     let spelled = |text: &mut String, id| {
         text.push('\t');
-        escape(vocab.spelling(id).unwrap_or_default(), text);
+        escape(tokenizer.unit(), vocab.spelling(id).unwrap_or_default(), text);
     };
     match tokenizer.merges().rule() {
         Rule::Pairs(list) => {
@@ -60,19 +62,19 @@ fn write_with(tokenizer: &Tokenizer, provenance: Map<String, Value>) -> Vec<u8> 
                 text.push('\n');
             }
         }
-        Rule::Ranks(tokens) => write_tokens(tokens, &mut text),
+        Rule::Ranks(tokens) => write_tokens(tokenizer.unit(), tokens, &mut text),
     }
-    write_tokens(tokenizer.merges().unmade(), &mut text);
+    write_tokens(tokenizer.unit(), tokenizer.merges().unmade(), &mut text);
     let sum = hex(&Sha256::digest(text.as_bytes()));
     text.extend(["sha256 ", &sum, "\n"]);
     text.into_bytes()
 }
 
-fn write_tokens(tokens: &[RankedToken], text: &mut String) {
+fn write_tokens(unit: &Unit, tokens: &[RankedToken], text: &mut String) {
     for token in tokens {
         push_id(text, token.id);
         text.push('\t');
-        escape(&token.spelling, text);
+        escape(unit, &token.spelling, text);
         text.push('\n');
     }
 }
@@ -94,6 +96,7 @@ fn header(tokenizer: &Tokenizer, provenance: Map<String, Value>) -> Map<String, 
     let specials: Vec<Value> = tokenizer.specials().iter().map(|s| json!({ "text": s.text, "id": s.id.0 })).collect();
     let fields = [
         ("unit", json!(tokenizer.unit().name())),
+        ("atoms", json!(tokenizer.unit().listed_atoms())),
         ("pattern", pattern),
         ("rule", json!(rule)),
         ("byte_order", byte_order(merges.base_ids())),
@@ -102,15 +105,22 @@ fn header(tokenizer: &Tokenizer, provenance: Map<String, Value>) -> Map<String, 
         ("counts", json!({ "merges": n_merges, "tokens": n_tokens })),
         ("provenance", Value::Object(provenance)),
     ];
-    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    let is_there = |(name, value): &(&str, Value)| *name != "atoms" || !value.is_null();
+    fields.into_iter().filter(is_there).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// The name of the order where it has one, else the id of every base symbol.
+/// The name of the order where it has one, else the id of every base symbol. Symbols above 255 have their own number in
+/// both named orders.
 fn byte_order(base_ids: &[TokenId]) -> Value {
-    match [ByteOrder::Gpt2, ByteOrder::Raw].into_iter().find(|order| order.ids() == base_ids) {
+    let named = |order: &ByteOrder| ids_in(*order, base_ids.len()).eq(base_ids.iter().copied());
+    match [ByteOrder::Gpt2, ByteOrder::Raw].into_iter().find(named) {
         Some(order) => json!(order.name()),
         None => json!(base_ids.iter().map(|id| id.0).collect::<Vec<_>>()),
     }
+}
+
+fn ids_in(order: ByteOrder, n_base: usize) -> impl Iterator<Item = TokenId> {
+    order.ids().into_iter().chain((256..n_base as u32).map(TokenId))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -121,31 +131,40 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Appends the text of a token.
-fn escape(spelling: &[Symbol], text: &mut String) {
-    let mut bytes = Vec::with_capacity(spelling.len());
-    for symbol in spelling {
-        match u8::try_from(symbol.0) {
-            Ok(byte) => bytes.push(byte),
-            Err(_) => {
-                escape_bytes(&bytes, text);
-                bytes.clear();
-                let _ = write!(text, "\\{{{}}}", symbol.0);
-            }
+fn escape(unit: &Unit, spelling: &[Symbol], text: &mut String) {
+    for written in unit.written(spelling) {
+        match written {
+            Written::Bytes(symbols) => escape_byte_symbols(unit, symbols, text),
+            Written::Text(c) => text.push(c),
+            Written::Named(name) => text.extend(["\\{", &name, "}"]),
+            Written::Number(symbol) => _ = write!(text, "\\{{{}}}", symbol.0),
         }
     }
-    escape_bytes(&bytes, text);
     if text.ends_with(' ') {
         text.pop();
         text.push_str("\\x20"); // editors and diffs eat spaces at the end of a line
     }
 }
 
+/// As text where the unit makes the same symbols of it, else byte for byte: a syllable that is an atom, spelled as bytes.
+fn escape_byte_symbols(unit: &Unit, symbols: &[Symbol], text: &mut String) {
+    let bytes: Vec<u8> = symbols.iter().map(|s| s.0 as u8).collect();
+    let mut again = Vec::with_capacity(symbols.len());
+    unit.symbols_into(&bytes, &mut again);
+    if again == symbols {
+        escape_bytes(&bytes, text);
+    } else {
+        escape_all(&bytes, text);
+    }
+}
+
+fn escape_all(bytes: &[u8], text: &mut String) {
+    for byte in bytes {
+        let _ = write!(text, "\\x{byte:02X}");
+    }
+}
+
 fn escape_bytes(bytes: &[u8], text: &mut String) {
-    let escape_all = |bytes: &[u8], text: &mut String| {
-        for byte in bytes {
-            let _ = write!(text, "\\x{byte:02X}");
-        }
-    };
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
             match c {
@@ -281,6 +300,7 @@ impl Header {
         let mut take =
             |name: &str| fields.remove(name).ok_or_else(|| Error::format(format!("header: field {name:?} is missing")));
         let unit = Unit::from_name(str_of(&take("unit")?, "unit")?).map_err(newer)?;
+        let unit = if unit.is_resolved() { unit } else { unit.with_atoms(str_of(&take("atoms")?, "atoms")?)? };
         let pattern = pattern_of(&take("pattern")?)?;
         let has_ranks = has_ranks(str_of(&take("rule")?, "rule")?)?;
         let base_ids = base_ids_of(&take("byte_order")?, &unit)?;
@@ -342,8 +362,8 @@ fn has_ranks(rule: &str) -> Result<bool> {
 
 fn base_ids_of(value: &Value, unit: &Unit) -> Result<Vec<TokenId>> {
     let named = [ByteOrder::Gpt2, ByteOrder::Raw].into_iter().find(|order| value.as_str() == Some(order.name()));
-    let ids = match (named, value) {
-        (Some(order), _) => order.ids().to_vec(),
+    let ids: Vec<TokenId> = match (named, value) {
+        (Some(order), _) => ids_in(order, unit.n_base()).collect(),
         (None, Value::Array(ids)) => {
             let id = |v: &Value| check_id(v.as_u64().ok_or_else(|| wrong("byte_order", "names or ids", v))?);
             ids.iter().map(id).collect::<Result<_>>()?
@@ -381,7 +401,7 @@ struct Body {
 
 impl Body {
     fn read(body: &[u8], first_line: usize, header: &Header) -> Result<Self> {
-        let lines = Lines::read(body, first_line, header.base_ids.len())?;
+        let lines = Lines::read(body, first_line, &header.unit)?;
         let (n_merges, n_tokens) = lines.counts();
         for (name, claimed, found) in [("merges", header.n_merges, n_merges), ("tokens", header.n_tokens, n_tokens)] {
             if claimed != found {
@@ -395,7 +415,7 @@ impl Body {
             let tokens = lines.entries.iter().map(|e| lines.token(e)).collect();
             return Ok(Self { rule: Rule::Ranks(tokens), unmade: Vec::new() });
         }
-        lines.pairs(&header.base_ids)
+        lines.pairs(&header.base_ids, &header.unit)
     }
 }
 
@@ -415,7 +435,7 @@ struct Lines {
 }
 
 impl Lines {
-    fn read(body: &[u8], first_line: usize, n_base: usize) -> Result<Self> {
+    fn read(body: &[u8], first_line: usize, unit: &Unit) -> Result<Self> {
         let n_lines = memchr::memchr_iter(b'\n', body).count();
         let mut lines = Self { entries: Vec::with_capacity(n_lines), arena: Vec::with_capacity(body.len() / 4) };
         let body = body.strip_suffix(b"\n").unwrap_or(body);
@@ -424,12 +444,12 @@ impl Lines {
         }
         for (at, line) in body.split(|&b| b == b'\n').enumerate() {
             let line_number = first_line + at;
-            lines.read_line(line, line_number, n_base).map_err(|e| e.within(format_args!("line {line_number}")))?;
+            lines.read_line(line, line_number, unit).map_err(|e| e.within(format_args!("line {line_number}")))?;
         }
         Ok(lines)
     }
 
-    fn read_line(&mut self, text: &[u8], line: usize, n_base: usize) -> Result<()> {
+    fn read_line(&mut self, text: &[u8], line: usize, unit: &Unit) -> Result<()> {
         let mut columns = text.split(|&b| b == b'\t');
         let id = read_id(columns.next().unwrap_or_default())?;
         let (first, second) = match (columns.next(), columns.next(), columns.next()) {
@@ -437,11 +457,11 @@ impl Lines {
             _ => return Err(Error::format("a line has two columns (id, token) or three (id, left, right)")),
         };
         let start = self.arena.len();
-        unescape(first, n_base, &mut self.arena)?;
+        unescape(first, unit, &mut self.arena)?;
         let mut middle = start;
         if let Some(second) = second {
             middle = self.arena.len();
-            unescape(second, n_base, &mut self.arena)?;
+            unescape(second, unit, &mut self.arena)?;
         }
         if self.arena.len() > crate::vocab::MAX_SPELLED {
             return Err(Error::format(format!("the tokens spell more than {} symbols", crate::vocab::MAX_SPELLED)));
@@ -469,7 +489,7 @@ impl Lines {
     }
 
     /// Merges, whose parts must be base symbols or stand on earlier lines, then tokens that no merge makes.
-    fn pairs(&self, base_ids: &[TokenId]) -> Result<Body> {
+    fn pairs(&self, base_ids: &[TokenId], unit: &Unit) -> Result<Body> {
         let n_base = base_ids.len() as u32;
         let base: Vec<Symbol> = (0..n_base).map(Symbol).collect();
         // Numbers in the index: base symbols, then entries.
@@ -493,7 +513,7 @@ impl Lines {
             } else {
                 let part = |range: std::ops::Range<u32>| {
                     let spelling = &self.arena[range.start as usize..range.end as usize];
-                    let number = index.get(spelling, known).ok_or_else(|| unknown_part(spelling))?;
+                    let number = index.get(spelling, known).ok_or_else(|| unknown_part(unit, spelling))?;
                     Ok(id_of(number))
                 };
                 let left = part(entry.start..entry.middle).map_err(within)?;
@@ -511,9 +531,9 @@ impl Lines {
     }
 }
 
-fn unknown_part(spelling: &[Symbol]) -> Error {
+fn unknown_part(unit: &Unit, spelling: &[Symbol]) -> Error {
     let mut text = String::new();
-    escape(spelling, &mut text);
+    escape(unit, spelling, &mut text);
     Error::format(format!("a merge of {text:?}, which is no base symbol and no result of an earlier line"))
 }
 
@@ -525,11 +545,15 @@ fn read_id(text: &[u8]) -> Result<TokenId> {
 }
 
 /// Appends the symbols of a token's text.
-fn unescape(text: &[u8], n_base: usize, out: &mut Vec<Symbol>) -> Result<()> {
+fn unescape(text: &[u8], unit: &Unit, out: &mut Vec<Symbol>) -> Result<()> {
     let mut rest = text;
-    while let Some((&byte, after)) = rest.split_first() {
-        let (symbol, after) = if byte == b'\\' { unescape_one(after)? } else { (u32::from(byte), after) };
-        if symbol as usize >= n_base {
+    while !rest.is_empty() {
+        let (literal, escaped) = rest.split_at(memchr::memchr(b'\\', rest).unwrap_or(rest.len()));
+        unit.symbols_into(literal, out);
+        let Some((_, escaped)) = escaped.split_first() else { break };
+        let (symbol, after) = unescape_one(escaped, unit)?;
+        if symbol as usize >= unit.n_base() {
+            let n_base = unit.n_base();
             return Err(Error::format(format!("symbol {symbol} is outside the base alphabet of {n_base}")));
         }
         out.push(Symbol(symbol));
@@ -539,7 +563,7 @@ fn unescape(text: &[u8], n_base: usize, out: &mut Vec<Symbol>) -> Result<()> {
 }
 
 /// The symbol of what follows a backslash, and the rest.
-fn unescape_one(text: &[u8]) -> Result<(u32, &[u8])> {
+fn unescape_one<'a>(text: &'a [u8], unit: &Unit) -> Result<(u32, &'a [u8])> {
     let bad = || Error::format(format!("\"\\{}\" is no escape", text[..text.len().min(4)].escape_ascii()));
     let (&kind, rest) = text.split_first().ok_or_else(bad)?;
     let number = |digits: &[u8], radix| {
@@ -557,7 +581,8 @@ fn unescape_one(text: &[u8]) -> Result<(u32, &[u8])> {
         }
         b'{' => {
             let end = memchr::memchr(b'}', rest).filter(|&end| end <= 10).ok_or_else(bad)?;
-            Ok((number(&rest[..end], 10).ok_or_else(bad)?, &rest[end + 1..]))
+            let named = || unit.named(std::str::from_utf8(&rest[..end]).ok()?).map(|symbol| symbol.0);
+            Ok((number(&rest[..end], 10).or_else(named).ok_or_else(bad)?, &rest[end + 1..]))
         }
         _ => Err(bad()),
     }

@@ -58,6 +58,48 @@ impl Tokenizer {
         Ok((ids, offsets))
     }
 
+    /// As [`encode_batch`](Self::encode_batch), and where each token ends: `(ids, ends, offsets)`.
+    ///
+    /// `ends` are bytes from the beginning of the token's document. They never fall, and the last of a document is its
+    /// length, so the tokens tile it. See [`Decoder::ends_into`](crate::decode::Decoder::ends_into) for who owns what of a
+    /// syllable whose jamo lie in several tokens.
+    ///
+    /// # Errors
+    /// As [`encode_batch`](Self::encode_batch).
+    pub fn encode_batch_ends(
+        &self,
+        documents: &[&[u8]],
+        rule: &SpecialRule,
+        workspaces: &mut [Workspace],
+    ) -> Result<(Vec<u32>, Vec<u64>, Vec<u64>)> {
+        let (ids, offsets) = self.encode_batch(documents, rule, workspaces)?;
+        let ends = self.batch_ends(&ids, &offsets, workspaces.len())?;
+        Ok((ids, ends, offsets))
+    }
+
+    /// Where each token ends within its document, on at most `n_threads` threads.
+    fn batch_ends(&self, ids: &[u32], offsets: &[u64], n_threads: usize) -> Result<Vec<u64>> {
+        let ends_of = |offsets: &[u64]| -> Result<Vec<u64>> {
+            let mut ends = Vec::new();
+            for of_document in offsets.windows(2) {
+                self.decoder().ends_into(&ids[of_document[0] as usize..of_document[1] as usize], &mut ends)?;
+            }
+            Ok(ends)
+        };
+        if n_threads == 1 || ids.len() < MIN_TASK_BYTES {
+            return ends_of(offsets);
+        }
+        let parts = offset_parts(offsets, n_threads);
+        let parts: Vec<Result<Vec<u64>>> = std::thread::scope(|scope| {
+            let threads: Vec<_> = parts.into_iter().map(|part| scope.spawn(|| ends_of(part))).collect();
+            let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            threads.into_iter().map(join).collect()
+        });
+        Ok(parts.into_iter().collect::<Result<Vec<_>>>()?.concat())
+    }
+
     /// How many ids each document has, as [`encode_batch`](Self::encode_batch) would give, without keeping them.
     ///
     /// # Errors
@@ -192,6 +234,21 @@ impl Job<'_> {
         }
         done
     }
+}
+
+/// `offsets` in at most `n` parts of about as many tokens, each sharing its last offset with the next one's first.
+fn offset_parts(offsets: &[u64], n: usize) -> Vec<&[u64]> {
+    let n_tokens = offsets.last().copied().unwrap_or(0);
+    let (mut parts, mut start) = (Vec::new(), 0);
+    for part in 1..=n as u64 {
+        let wanted = u64::try_from(u128::from(n_tokens) * u128::from(part) / n as u128).unwrap_or(n_tokens);
+        let end = if part == n as u64 { offsets.len() - 1 } else { offsets.partition_point(|&o| o < wanted) };
+        if end > start {
+            parts.push(&offsets[start..=end]);
+            start = end;
+        }
+    }
+    parts
 }
 
 /// Runs of items of about `task_bytes` each.

@@ -96,6 +96,10 @@ impl TrainOptions {
     /// `n_ids` outside the base alphabet ..= [`MAX_IDS`]; a `min_frequency` or `max_token_bytes` of 0.
     pub fn base_ids(&self) -> Result<Vec<TokenId>> {
         let n_base = self.unit.n_base();
+        if !self.unit.is_resolved() {
+            return Err(Error::argument(format!("unit {} has to see the counts first", self.unit.name()))
+                .hint("hand in Unit::resolve of them"));
+        }
         if self.n_ids < n_base {
             return Err(Error::argument(format!(
                 "n_ids must be at least {n_base} (one id per base symbol of unit {}), got {}",

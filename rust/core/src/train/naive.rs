@@ -85,9 +85,8 @@ fn joined(spellings: &[Vec<Symbol>], pair: Pair) -> Vec<Symbol> {
 }
 
 fn may_merge(options: &TrainOptions, spelling: &[Symbol]) -> bool {
-    let mut bytes = Vec::new();
-    options.unit.bytes_into(spelling, &mut bytes);
-    bytes.len() <= options.max_token_bytes.unwrap_or(usize::MAX) && options.unit.allows(spelling)
+    let n_bytes = options.unit.n_bytes(spelling);
+    n_bytes <= options.max_token_bytes.unwrap_or(usize::MAX) && options.unit.allows(spelling)
 }
 
 /// The id that already spells what `pair` spells, or else the next. (That there never is one is proven in `tokens`.)

@@ -8,7 +8,6 @@
 //! id, and rustbpe, which would not, agree.
 
 use super::TrainOptions;
-use crate::unit::Unit;
 use crate::{Symbol, TokenId};
 
 /// What each id is made of.
@@ -18,7 +17,6 @@ pub(super) struct Tokens<'a> {
     /// Room for one candidate: what is left to spell out, the last part first, and what is spelled.
     rest: Vec<u32>,
     symbols: Vec<Symbol>,
-    bytes: Vec<u8>,
 }
 
 #[derive(Clone, Copy)]
@@ -33,7 +31,7 @@ impl<'a> Tokens<'a> {
         for (symbol, id) in base_ids.iter().enumerate() {
             parts[id.0 as usize] = Parts::Base(Symbol(symbol as u32));
         }
-        Self { options, parts, rest: Vec::new(), symbols: Vec::new(), bytes: Vec::new() }
+        Self { options, parts, rest: Vec::new(), symbols: Vec::new() }
     }
 
     /// How many ids there are.
@@ -50,11 +48,12 @@ impl<'a> Tokens<'a> {
     /// Whether `left` and `right` may become one token.
     pub(super) fn may_merge(&mut self, left: u32, right: u32) -> bool {
         let options = self.options;
-        if options.unit == Unit::Byte && options.max_token_bytes.is_none() {
+        if options.unit.allows_all() && options.max_token_bytes.is_none() {
             return true;
         }
         self.spell(left, right);
-        options.unit.allows(&self.symbols) && options.max_token_bytes.is_none_or(|max| self.n_bytes() <= max)
+        let fits = |max| options.unit.n_bytes(&self.symbols) <= max;
+        options.unit.allows(&self.symbols) && options.max_token_bytes.is_none_or(fits)
     }
 
     /// Spells the two tokens out, one after the other.
@@ -68,11 +67,5 @@ impl<'a> Tokens<'a> {
                 Parts::Merged(left, right) => self.rest.extend([right, left]),
             }
         }
-    }
-
-    fn n_bytes(&mut self) -> usize {
-        self.bytes.clear();
-        self.options.unit.bytes_into(&self.symbols, &mut self.bytes);
-        self.bytes.len()
     }
 }

@@ -5,13 +5,31 @@
 
 use crate::Symbol;
 
+/// Bytes of a candidate that are looked at without memory from the heap.
+const NEAR: usize = 64;
+
 /// Whether `symbols` (bytes) may be a token.
 pub(super) fn allows(symbols: &[Symbol]) -> bool {
-    let bytes: Vec<u8> = symbols.iter().map(|s| s.0 as u8).collect();
-    match std::str::from_utf8(&bytes) {
+    with_bytes(symbols, |bytes| match std::str::from_utf8(bytes) {
         Ok(_) => true,
         // `error_len` is None exactly where the bytes end in the middle of a character that is right so far.
         Err(e) => e.valid_up_to() == 0 && e.error_len().is_none(),
+    })
+}
+
+/// Whether `symbols` (bytes) are whole characters.
+pub(super) fn is_whole(symbols: &[Symbol]) -> bool {
+    with_bytes(symbols, |bytes| std::str::from_utf8(bytes).is_ok())
+}
+
+fn with_bytes<T>(symbols: &[Symbol], look: impl Fn(&[u8]) -> T) -> T {
+    let mut near = [0; NEAR];
+    match near.get_mut(..symbols.len()) {
+        Some(bytes) => {
+            bytes.iter_mut().zip(symbols).for_each(|(b, s)| *b = s.0 as u8);
+            look(bytes)
+        }
+        None => look(&symbols.iter().map(|s| s.0 as u8).collect::<Vec<u8>>()),
     }
 }
 
@@ -41,6 +59,9 @@ mod tests {
         for (bytes, want) in rows {
             let symbols: Vec<Symbol> = bytes.iter().map(|&b| Symbol(b.into())).collect();
             assert_eq!(allows(&symbols), *want, "{bytes:x?}");
+            assert_eq!(is_whole(&symbols), std::str::from_utf8(bytes).is_ok());
         }
+        let long: Vec<Symbol> = "사".repeat(40).bytes().map(|b| Symbol(b.into())).collect();
+        assert!(allows(&long) && !allows(&long[1..]) && !allows(&long[..119]));
     }
 }

@@ -182,7 +182,7 @@ fn tokens_are_readable_and_exact() {
     ] {
         let symbols: Vec<Symbol> = bytes.iter().map(|&b| Symbol(b.into())).collect();
         let mut text = String::new();
-        escape(&symbols, &mut text);
+        escape(&Unit::Byte, &symbols, &mut text);
         assert_eq!(text, want);
     }
 }
@@ -192,12 +192,15 @@ proptest! {
 
     #[test]
     fn escapes_round_trip(symbols in proptest::collection::vec(prop_oneof![0u32..256, 97u32..100, 256u32..3000], 0..12)) {
-        let symbols: Vec<Symbol> = symbols.into_iter().map(Symbol).collect();
-        let (mut text, mut back) = (String::new(), Vec::new());
-        escape(&symbols, &mut text);
-        unescape(text.as_bytes(), 3000, &mut back).unwrap();
-        prop_assert_eq!(&back, &symbols);
-        prop_assert!(!text.ends_with(' ') && !text.contains(['\n', '\t', '\r']));
+        for name in ["byte", "syllable", "syllable:all", "jamo", "jamo:filler:compat:nfd-alias"] {
+            let unit = Unit::from_name(name).unwrap();
+            let symbols: Vec<Symbol> = symbols.iter().map(|s| Symbol(s % unit.n_base() as u32)).collect();
+            let (mut text, mut back) = (String::new(), Vec::new());
+            escape(&unit, &symbols, &mut text);
+            unescape(text.as_bytes(), &unit, &mut back).unwrap();
+            prop_assert_eq!(&back, &symbols);
+            prop_assert!(!text.ends_with(' ') && !text.contains(['\n', '\t', '\r']));
+        }
     }
 
     #[test]
