@@ -133,12 +133,27 @@ class Tokenizer:
     def special_tokens(self) -> dict[str, int]: ...
     @property
     def provenance_json(self) -> str: ...
-    def encode(self, text: str | Buffer, allowed: Sequence[str], refused: Sequence[str]) -> list[int]: ...
+    def encode(
+        self,
+        text: str | Buffer,
+        allowed: Sequence[str],
+        refused: Sequence[str],
+        dropout: tuple[float, int] | None = None,
+    ) -> list[int]: ...
     def encode_array(
-        self, text: str | Buffer, allowed: Sequence[str], refused: Sequence[str]
+        self,
+        text: str | Buffer,
+        allowed: Sequence[str],
+        refused: Sequence[str],
+        dropout: tuple[float, int] | None = None,
     ) -> NDArray[np.uint32]: ...
     def encode_batch(
-        self, documents: Sequence[str | Buffer], allowed: Sequence[str], refused: Sequence[str], threads: int
+        self,
+        documents: Sequence[str | Buffer],
+        allowed: Sequence[str],
+        refused: Sequence[str],
+        threads: int,
+        dropout: tuple[float, int] | None = None,
     ) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]: ...
     def count(self, text: str | Buffer, allowed: Sequence[str], refused: Sequence[str]) -> int: ...
     def decode_bytes(self, ids: Any) -> bytes: ...

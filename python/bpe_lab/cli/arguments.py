@@ -221,6 +221,17 @@ def size(text: str) -> int:
     return value
 
 
+def probability(text: str) -> float:
+    """Read a number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"not a number: {text!r} (write 0.1)") from None
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 1, got {text}")
+    return value
+
+
 def pattern_name(text: str) -> str:
     """Read the name of a pattern."""
     if text not in PATTERNS:

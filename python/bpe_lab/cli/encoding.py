@@ -57,6 +57,7 @@ def _add_encode(commands: arguments.Commands) -> None:
         "--allow-special", action="store_true", help="special tokens in the text become their ids (else plain text)"
     )
     arguments.add_threads(group)
+    _dropout_options(parser)
     group = parser.add_argument_group("ids", "without any of these, a line of ids for each document")
     forms = group.add_mutually_exclusive_group()
     forms.add_argument("--json", action="store_true", help="one JSON object with the ids of each document")
@@ -65,6 +66,20 @@ def _add_encode(commands: arguments.Commands) -> None:
     group.add_argument("-o", "--out", default="-", metavar="OUT", help="where text or JSON goes (default -)")
     group.add_argument("--offsets", metavar="OUT", help="also an .npy of where each document's ids begin")
     arguments.add_force(group)
+
+
+def _dropout_options(parser: arguments.Parser) -> None:
+    group = parser.add_argument_group("dropout", "one text cut in many ways, for training models (BPE-dropout)")
+    group.add_argument(
+        "--dropout",
+        type=arguments.probability,
+        default=0.0,
+        metavar="P",
+        help="leave out each merge with this probability at each step: 0 (default) to 1; the ids decode all the same",
+    )
+    group.add_argument(
+        "--seed", type=arguments.size, default=0, metavar="N", help="another seed drops others (default 0)"
+    )
 
 
 def _input_option(parser: arguments.Parser, help_text: str) -> None:
@@ -148,7 +163,9 @@ def _encoded(tokenizer: "Tokenizer", plan: EncodePlan, args: argparse.Namespace)
     texts = iter(plan.texts) if plan.texts else documents(plan.paths, args.documents, args.field)
     allowed = tuple(tokenizer.special_tokens) if args.allow_special else ()
     for batch in batches(texts):
-        yield tokenizer.encode_batch(batch, threads=args.threads, allowed_special=allowed)
+        yield tokenizer.encode_batch(
+            batch, threads=args.threads, allowed_special=allowed, dropout=args.dropout, seed=args.seed
+        )
 
 
 class _Tally:

@@ -4,6 +4,7 @@ use crate::convert::{ids, offsets, text_bytes};
 use crate::corpus::PyPattern;
 use crate::errors::{OrRaise, exception, raise};
 use bpe_lab_core::decode::StreamDecoder;
+use bpe_lab_core::encode::Dropout;
 use bpe_lab_core::formats::{huggingface, native, tiktoken};
 use bpe_lab_core::merges::Rule;
 use bpe_lab_core::tokenizer::{Special, SpecialRule, Tokenizer, Workspace, char_spans_into};
@@ -58,17 +59,33 @@ impl PyTokenizer {
         SpecialRule { allowed: index(allowed), refused: index(refused) }
     }
 
-    fn encode_one(&self, py: Python<'_>, text: &[u8], rule: &SpecialRule) -> PyResult<Vec<u32>> {
+    fn encode_one(
+        &self,
+        py: Python<'_>,
+        text: &[u8],
+        rule: &SpecialRule,
+        dropout: Option<(f64, u64)>,
+    ) -> PyResult<Vec<u32>> {
+        let dropout = dropout_of(py, dropout)?;
         let encode = || {
             self.with_workspaces(1, |tokenizer, ws| {
                 let mut out = Vec::new();
-                tokenizer.encode_into(text, rule, &mut ws[0], &mut out).map(|()| out)
+                match dropout {
+                    None => tokenizer.encode_into(text, rule, &mut ws[0], &mut out),
+                    Some(dropout) => tokenizer.encode_dropping_into(text, rule, dropout, &mut ws[0], &mut out),
+                }
+                .map(|()| out)
             })
         };
         // Letting go of the GIL costs more than a short text.
         let result = if text.len() < 512 { encode() } else { py.detach(encode) };
         result.map_err(|e| text_error(py, e))
     }
+}
+
+/// Probability and seed, checked.
+fn dropout_of(py: Python<'_>, dropout: Option<(f64, u64)>) -> PyResult<Option<Dropout>> {
+    dropout.map(|(probability, seed)| Dropout::new(probability, seed)).transpose().or_raise(py)
 }
 
 /// A refused special gets the next step in Python's words.
@@ -178,29 +195,34 @@ impl PyTokenizer {
         serde_json::Value::Object(self.inner.provenance().clone()).to_string()
     }
 
+    #[pyo3(signature = (text, allowed, refused, dropout=None))]
     fn encode(
         &self,
         py: Python<'_>,
         text: &Bound<'_, PyAny>,
         allowed: Vec<String>,
         refused: Vec<String>,
+        dropout: Option<(f64, u64)>,
     ) -> PyResult<Vec<u32>> {
         let text = text_bytes(text)?;
-        self.encode_one(py, &text, &self.rule(&allowed, &refused))
+        self.encode_one(py, &text, &self.rule(&allowed, &refused), dropout)
     }
 
+    #[pyo3(signature = (text, allowed, refused, dropout=None))]
     fn encode_array<'py>(
         &self,
         py: Python<'py>,
         text: &Bound<'py, PyAny>,
         allowed: Vec<String>,
         refused: Vec<String>,
+        dropout: Option<(f64, u64)>,
     ) -> PyResult<Bound<'py, PyArray1<u32>>> {
         let text = text_bytes(text)?;
-        Ok(self.encode_one(py, &text, &self.rule(&allowed, &refused))?.into_pyarray(py))
+        Ok(self.encode_one(py, &text, &self.rule(&allowed, &refused), dropout)?.into_pyarray(py))
     }
 
-    #[allow(clippy::type_complexity)]
+    #[allow(clippy::type_complexity, clippy::too_many_arguments)]
+    #[pyo3(signature = (documents, allowed, refused, threads, dropout=None))]
     fn encode_batch<'py>(
         &self,
         py: Python<'py>,
@@ -208,7 +230,9 @@ impl PyTokenizer {
         allowed: Vec<String>,
         refused: Vec<String>,
         threads: usize,
+        dropout: Option<(f64, u64)>,
     ) -> PyResult<(Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<u64>>)> {
+        let dropout = dropout_of(py, dropout)?;
         let texts: Vec<Cow<'_, [u8]>> = documents
             .iter()
             .enumerate()
@@ -216,7 +240,12 @@ impl PyTokenizer {
             .collect::<PyResult<_>>()?;
         let slices: Vec<&[u8]> = texts.iter().map(AsRef::as_ref).collect();
         let rule = self.rule(&allowed, &refused);
-        let work = || self.with_workspaces(threads.max(1), |t, ws| t.encode_batch(&slices, &rule, ws));
+        let work = || {
+            self.with_workspaces(threads.max(1), |t, ws| match dropout {
+                None => t.encode_batch(&slices, &rule, ws),
+                Some(dropout) => t.encode_batch_dropping(&slices, &rule, dropout, ws),
+            })
+        };
         let (ids, offsets) = py.detach(work).map_err(|e| text_error(py, e))?;
         Ok((ids.into_pyarray(py), offsets.into_pyarray(py)))
     }

@@ -8,13 +8,15 @@
 //! and when" (module `pairs`). Tiktoken's rule is turned into the same list of pairs (module `canonical`). Pieces of
 //! more than 256 symbols are cut into overlapping windows, exactly (module `long`).
 //!
-//! The obvious twin is [`naive`]; every path here gives its ids.
+//! The obvious twin is [`naive`]; every path here gives its ids. Encoding with merges dropped at random is a loop of its
+//! own (module `dropout`).
 
 mod ahead;
 mod atoms;
 mod blocks;
 mod cache;
 mod canonical;
+mod dropout;
 mod lanes;
 mod long;
 mod merge;
@@ -31,6 +33,8 @@ use crate::vocab::Vocab;
 use crate::{Result, TokenId};
 use blocks::Blocks;
 use cache::Cache;
+pub use dropout::{Dropout, Drops};
+use dropout::{Dropping, ranks_by_id};
 use rules::Rules;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -39,6 +43,8 @@ pub struct Encoder {
     /// Told from every other encoder of this process, so that a [`Scratch`] notices.
     number: u64,
     rules: Rules,
+    /// By id the rank of each token, where ranks rule; only [`dropout`] asks.
+    ranks_by_id: Option<Box<[u32]>>,
 }
 
 /// Buffers and the piece cache of one caller. Bounded; never shared.
@@ -50,6 +56,7 @@ pub struct Scratch {
     /// The encoder whose ids the cache holds; 0 before the first.
     owner: u64,
     blocks: Blocks,
+    dropping: Dropping,
 }
 
 impl Scratch {
@@ -111,7 +118,8 @@ impl Encoder {
     pub fn new(unit: &Unit, merges: &Merges, vocab: &Vocab) -> Result<Self> {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let rules = Rules::derive(unit, merges, vocab)?;
-        Ok(Self { number: NUMBER.fetch_add(1, Ordering::Relaxed), rules })
+        let ranks_by_id = ranks_by_id(merges, vocab);
+        Ok(Self { number: NUMBER.fetch_add(1, Ordering::Relaxed), rules, ranks_by_id })
     }
 
     /// Appends the ids of the pieces of `text` that begin at `start` and end at each of `ends`.

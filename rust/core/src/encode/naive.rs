@@ -60,13 +60,35 @@ impl<'a> Naive<'a> {
         states
     }
 
+    /// The ids of one piece with merges dropped: at each step `draw` says for every occurrence, by rank and place, whether
+    /// it is dropped, until one is not.
+    pub fn encode_dropping(&self, piece: &[u8], draw: &mut dyn FnMut() -> bool) -> Vec<TokenId> {
+        let mut states = self.steps(piece);
+        let whole = states.pop().map_or_else(Vec::new, |(_, ids)| ids);
+        let is_short_cut = states.last().is_some_and(|(_, before)| before.len() > 2 && whole.len() == 1);
+        if is_short_cut && !draw() {
+            return whole;
+        }
+        let mut ids = states.into_iter().next().map_or(whole, |(_, base)| base);
+        loop {
+            let mut all: Vec<_> = self.ranked(&ids).collect();
+            all.sort_unstable();
+            let Some((_, at, result)) = all.into_iter().find(|_| !draw()) else { return ids };
+            ids.splice(at..at + 2, [result]);
+        }
+    }
+
     /// Rank, position and result of the next merge: the lowest rank, and the leftmost place among equal ranks.
     fn best(&self, ids: &[TokenId]) -> Option<(u32, usize, TokenId)> {
-        let ranked = ids.windows(2).enumerate().filter_map(|(at, pair)| {
+        self.ranked(ids).min()
+    }
+
+    /// Rank, position and result of all that may merge.
+    fn ranked(&self, ids: &[TokenId]) -> impl Iterator<Item = (u32, usize, TokenId)> {
+        ids.windows(2).enumerate().filter_map(|(at, pair)| {
             let (rank, result) = self.joined(pair[0], pair[1])?;
             Some((rank, at, result))
-        });
-        ranked.min()
+        })
     }
 
     fn joined(&self, left: TokenId, right: TokenId) -> Option<(u32, TokenId)> {

@@ -102,7 +102,19 @@ impl Rules {
         states
     }
 
-    fn ids_into(&self, symbols: &[Symbol], ids: &mut Vec<u32>) {
+    /// The symbols of `piece`.
+    pub(super) fn symbols_into(&self, piece: &[u8], symbols: &mut Vec<Symbol>) {
+        symbols.clear();
+        self.unit.symbols_into(piece, symbols);
+    }
+
+    /// The token that `symbols` are as a whole piece, where merging never makes it.
+    pub(super) fn whole(&self, symbols: &[Symbol]) -> Option<u32> {
+        self.unreachable.get(symbols).map(|&(_, id)| id)
+    }
+
+    /// Appends the ids of `symbols`.
+    pub(super) fn ids_into(&self, symbols: &[Symbol], ids: &mut Vec<u32>) {
         ids.extend(symbols.iter().filter_map(|s| self.base_ids.get(s.0 as usize)).map(|id| id.0));
     }
 

@@ -4,7 +4,8 @@
 //! after another in a task of about equal bytes. Threads take tasks in order; the ids are put together in that order.
 
 use super::specials::Finder;
-use super::{Slice, SpecialRule, Tokenizer, Workspace};
+use super::{Slice, SpecialRule, Tokenizer, Workspace, drops_of};
+use crate::encode::{Dropout, Drops};
 use crate::pretokenize::Pattern;
 use crate::{Error, Result};
 use std::ops::Range;
@@ -48,14 +49,22 @@ impl Tokenizer {
         rule: &SpecialRule,
         workspaces: &mut [Workspace],
     ) -> Result<(Vec<u32>, Vec<u64>)> {
-        let (ids, counts) = self.batch(documents, rule, workspaces, true)?;
-        let mut offsets = Vec::with_capacity(counts.len() + 1);
-        offsets.push(0);
-        offsets.extend(counts.iter().scan(0, |sum, n| {
-            *sum += n;
-            Some(*sum)
-        }));
-        Ok((ids, offsets))
+        self.batch(documents, rule, None, workspaces, true).map(with_offsets)
+    }
+
+    /// As [`encode_batch`](Self::encode_batch), with merges dropped at random. A document gets the ids that
+    /// [`encode_dropping_into`](Self::encode_dropping_into) gives it.
+    ///
+    /// # Errors
+    /// As [`encode_into`](Self::encode_into), naming the first document that fails.
+    pub fn encode_batch_dropping(
+        &self,
+        documents: &[&[u8]],
+        rule: &SpecialRule,
+        dropout: Dropout,
+        workspaces: &mut [Workspace],
+    ) -> Result<(Vec<u32>, Vec<u64>)> {
+        self.batch(documents, rule, Some(dropout), workspaces, true).map(with_offsets)
     }
 
     /// As [`encode_batch`](Self::encode_batch), and where each token ends: `(ids, ends, offsets)`.
@@ -110,7 +119,7 @@ impl Tokenizer {
         rule: &SpecialRule,
         workspaces: &mut [Workspace],
     ) -> Result<Vec<u64>> {
-        self.batch(documents, rule, workspaces, false).map(|(_, counts)| counts)
+        self.batch(documents, rule, None, workspaces, false).map(|(_, counts)| counts)
     }
 
     /// Ids of all documents (none unless `keep`) and how many each has.
@@ -118,6 +127,7 @@ impl Tokenizer {
         &self,
         documents: &[&[u8]],
         rule: &SpecialRule,
+        dropout: Option<Dropout>,
         workspaces: &mut [Workspace],
         keep: bool,
     ) -> Result<(Vec<u32>, Vec<u64>)> {
@@ -126,7 +136,8 @@ impl Tokenizer {
             return Err(Error::argument("encoding needs at least one workspace, got none"));
         };
         let finder = self.finders.get(self.specials(), rule)?;
-        let job = Job { tokenizer: self, documents, finder: finder.as_deref(), keep };
+        let drops = dropout.map(|dropout| documents.iter().map(|text| drops_of(dropout, text)).collect());
+        let job = Job { tokenizer: self, documents, finder: finder.as_deref(), drops, keep };
         let n_bytes: usize = documents.iter().map(|d| d.len()).sum();
         if n_threads == 1 || n_bytes <= MIN_TASK_BYTES {
             return job.on_this_thread(first);
@@ -144,6 +155,8 @@ struct Job<'a> {
     tokenizer: &'a Tokenizer,
     documents: &'a [&'a [u8]],
     finder: Option<&'a Finder>,
+    /// By document, where merges are dropped.
+    drops: Option<Vec<Option<Drops>>>,
     keep: bool,
 }
 
@@ -160,7 +173,8 @@ impl Job<'_> {
     /// Appends the ids of one item, where they are kept; how many there are.
     fn encode_item(&self, item: &Item, workspace: &mut Workspace, ids: &mut Vec<u32>) -> Result<u64> {
         let text = &self.documents[item.document][item.range.clone()];
-        let slice = Slice { text, offset: item.range.start };
+        let drops = self.drops.as_ref().and_then(|drops| drops[item.document]);
+        let slice = Slice { text, offset: item.range.start, drops };
         let before = ids.len();
         let n = if self.keep {
             self.tokenizer.encode_slice(slice, self.finder, workspace, ids).map(|()| (ids.len() - before) as u64)
@@ -249,6 +263,17 @@ fn offset_parts(offsets: &[u64], n: usize) -> Vec<&[u64]> {
         }
     }
     parts
+}
+
+/// Ids, and where those of each document begin.
+fn with_offsets((ids, counts): (Vec<u32>, Vec<u64>)) -> (Vec<u32>, Vec<u64>) {
+    let mut offsets = Vec::with_capacity(counts.len() + 1);
+    offsets.push(0);
+    offsets.extend(counts.iter().scan(0, |sum, n| {
+        *sum += n;
+        Some(*sum)
+    }));
+    (ids, offsets)
 }
 
 /// Runs of items of about `task_bytes` each.

@@ -188,3 +188,37 @@ proptest! {
         prop_assert_eq!(encode(&tokenizer, &text, &rule(&[0, 1], &[])).unwrap(), want);
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// The same ids for a document alone and among others, on any number of threads, cut or not; and they decode.
+    #[test]
+    fn dropping_depends_on_seed_and_document_only(
+        picks in random_pairs(),
+        texts in proptest::collection::vec(any_text(), 1..6),
+        n_times in 1..4000usize,
+        seed in 0..3u64,
+        probability in 0.05..0.95f64,
+        special: bool,
+    ) {
+        let tokenizer = tokenizer(pick_pairs(ByteOrder::Raw, &picks, 1), "gpt2");
+        let dropout = Dropout::new(probability, seed).unwrap();
+        let rule = if special { rule(&[0, 1], &[]) } else { rule(&[], &[]) };
+        let long = texts.concat().repeat(n_times);
+        let documents: Vec<&[u8]> = texts.iter().map(Vec::as_slice).chain([&long[..]]).collect();
+        let (ids, offsets) = tokenizer.encode_batch_dropping(&documents, &rule, dropout, &mut workspaces(1)).unwrap();
+        let threaded = tokenizer.encode_batch_dropping(&documents, &rule, dropout, &mut workspaces(3)).unwrap();
+        prop_assert_eq!(&(ids.clone(), offsets.clone()), &threaded);
+        for (document, range) in documents.iter().zip(offsets.windows(2)) {
+            let (mut alone, mut back) = (vec![], vec![]);
+            tokenizer.encode_dropping_into(document, &rule, dropout, &mut Workspace::new(), &mut alone).unwrap();
+            prop_assert_eq!(&alone, &ids[range[0] as usize..range[1] as usize]);
+            tokenizer.decode_into(&alone, &mut back).unwrap();
+            prop_assert_eq!(&back, document);
+        }
+        let none = Dropout::new(0.0, seed).unwrap();
+        let plain = tokenizer.encode_batch(&documents, &rule, &mut workspaces(2)).unwrap();
+        prop_assert_eq!(tokenizer.encode_batch_dropping(&documents, &rule, none, &mut workspaces(2)).unwrap(), plain);
+    }
+}
