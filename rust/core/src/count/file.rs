@@ -2,7 +2,7 @@
 //!
 //! Reads front to back, allocates only for what has arrived, and trusts nothing before the checksum has come out.
 
-use super::PieceCounts;
+use super::{Marks, PieceCounts};
 use crate::{Error, Result};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -16,6 +16,9 @@ const VERSION: u32 = 1;
 const SECTION_PIECES: u8 = 1;
 const SECTION_END: u8 = 0;
 
+/// Every record ends in its cut marks.
+const FLAG_MARKS: u8 = 1;
+
 const CHECKSUM_BYTES: usize = 32;
 const BUFFER_BYTES: usize = 1 << 16;
 
@@ -28,13 +31,16 @@ pub(super) fn write(counts: &PieceCounts, out: &mut dyn Write) -> Result<()> {
         .map_err(|_| Error::argument("the meta-data of the counts takes 4 GiB or more, too much for a count file"))?;
     sink.buffer.extend_from_slice(&length.to_le_bytes());
     sink.buffer.extend_from_slice(header.as_bytes());
-    sink.buffer.extend_from_slice(&[SECTION_PIECES, 0]);
+    sink.buffer.extend_from_slice(&[SECTION_PIECES, if counts.has_marks() { FLAG_MARKS } else { 0 }]);
     put_varint(&mut sink.buffer, counts.len() as u64);
     let mut last: &[u8] = &[];
-    for (piece, weight) in counts.iter_sorted() {
-        put_record(&mut sink.buffer, last, piece, weight);
+    for record in counts.records_sorted() {
+        put_record(&mut sink.buffer, last, record.piece, record.weight);
+        if counts.has_marks() {
+            put_marks(&mut sink.buffer, record.marks);
+        }
         sink.flush_when_full()?;
-        last = piece;
+        last = record.piece;
     }
     sink.buffer.push(SECTION_END);
     sink.finish()
@@ -54,6 +60,16 @@ fn put_record(out: &mut Vec<u8>, last: &[u8], piece: &[u8], weight: u64) {
     put_varint(out, (piece.len() - shared) as u64);
     out.extend_from_slice(&piece[shared..]);
     put_varint(out, weight);
+}
+
+/// The number of marks, then each as its distance from the one before (the first from the start).
+fn put_marks(out: &mut Vec<u8>, marks: Marks) {
+    put_varint(out, marks.len() as u64);
+    let mut last = 0;
+    for mark in marks.iter() {
+        put_varint(out, (mark - last) as u64);
+        last = mark;
+    }
 }
 
 /// LEB128: 7 bits a byte, lowest first, the top bit on all but the last.
@@ -230,19 +246,28 @@ impl<'a> Source<'a> {
 
     fn pieces(&mut self, counts: &mut PieceCounts) -> Result<()> {
         let (kind, flags) = (self.byte()?, self.byte()?);
-        if kind != SECTION_PIECES || flags != 0 {
+        if kind != SECTION_PIECES || flags > FLAG_MARKS {
             return Err(unknown_section(kind, flags));
         }
         let n = self.varint()?;
         let (mut piece, mut last) = (Vec::new(), Vec::new());
+        let (mut marks, mut last_marks) = (Vec::new(), Vec::new());
         for _ in 0..n {
             let start = self.at();
             let weight = self.record(&last, &mut piece)?;
-            if piece <= last || weight == 0 {
+            if flags == FLAG_MARKS {
+                self.marks(&mut marks)?;
+            }
+            if piece < last || piece == last && marks <= last_marks || weight == 0 {
                 return Err(corrupt(format!("the record at byte {start} is out of order or has no weight")));
             }
-            counts.add(&piece, weight).map_err(|e| corrupt(format!("the record at byte {start}: {e}")))?;
+            let added = counts.add_marked(&piece, &marks, weight);
+            added.map_err(|e| corrupt(format!("the record at byte {start}: {e}")))?;
             std::mem::swap(&mut piece, &mut last);
+            std::mem::swap(&mut marks, &mut last_marks);
+        }
+        if counts.has_marks() != (flags == FLAG_MARKS) {
+            return Err(corrupt("its records should have cut marks and none has".into()));
         }
         match self.byte()? {
             SECTION_END => Ok(()),
@@ -261,6 +286,20 @@ impl<'a> Source<'a> {
         let own = self.varint()?;
         self.append(own, piece)?;
         self.varint()
+    }
+
+    /// Reads the marks of a record, which grow no faster than they come.
+    fn marks(&mut self, marks: &mut Vec<u32>) -> Result<()> {
+        let (n, start) = (self.varint()?, self.at());
+        let mut last = 0u32;
+        marks.clear();
+        for _ in 0..n {
+            let step = self.varint()?;
+            let mark = u32::try_from(step).ok().and_then(|step| last.checked_add(step));
+            last = mark.ok_or_else(|| corrupt(format!("a cut mark near byte {start} passes the longest piece")))?;
+            marks.push(last);
+        }
+        Ok(())
     }
 
     /// Compares the checksum and sees that nothing follows.

@@ -6,6 +6,7 @@ mod arena;
 mod escape;
 mod file;
 mod key;
+mod marks;
 mod order;
 mod shards;
 mod table;
@@ -15,17 +16,23 @@ mod text;
 
 use crate::{Error, ErrorKind, Result};
 pub(crate) use escape::{escape, excerpt, unescape};
+pub use marks::{Marks, Record};
 use shards::Shards;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 
 /// The key of the meta-data that names the pattern: counts of two patterns never add up.
 pub const PATTERN: &str = "pattern";
+/// The key of the meta-data that names the analyser whose cut marks the counts hold.
+pub const MORPHEMES: &str = "morphemes";
 
 /// Piece -> weight, and what is known of where they come from.
 ///
 /// Weights are u64. All weights together, and all bytes together (weight x length), stay below 2^64: what would pass
 /// that is an error, so that no sum over counts can overflow later.
+///
+/// A piece may carry cut marks, which no merge may cross. The same bytes with other marks are another record; what counts
+/// pieces here counts records.
 ///
 /// Costs per distinct piece: its bytes rounded up to 8 (at least 16), 8 bytes, and 12 to 18 bytes of slots.
 ///
@@ -48,6 +55,8 @@ pub const PATTERN: &str = "pattern";
 #[derive(Clone, Debug, Default)]
 pub struct PieceCounts {
     shards: Shards,
+    /// Pieces with cut marks, under the keys of [`marks::pack`].
+    marked: Shards,
     /// Sum of the weights.
     total_weight: u64,
     /// Sum of weight x length.
@@ -72,6 +81,22 @@ impl PieceCounts {
         check_length(piece.len())?;
         self.raise_totals(weight, (piece.len() as u64).checked_mul(weight))?;
         self.shards.add(piece, weight)
+    }
+
+    /// Adds `weight` to `piece` cut at `marks`: byte offsets strictly inside it, ascending. None are as
+    /// [`add`](Self::add).
+    ///
+    /// # Errors
+    /// As [`add`](Self::add), and marks that do not ascend or do not lie inside the piece.
+    pub fn add_marked(&mut self, piece: &[u8], marks: &[u32], weight: u64) -> Result<()> {
+        if marks.is_empty() || weight == 0 {
+            return self.add(piece, weight);
+        }
+        check_length(piece.len())?;
+        check_length(marks::packed_len(piece.len(), marks.len()))?;
+        marks::check(piece.len(), marks)?;
+        self.raise_totals(weight, (piece.len() as u64).checked_mul(weight))?;
+        self.marked.add(&marks::pack(piece, marks), weight)
     }
 
     /// Adds 1 to each span of `text` from `start` on: the first begins at `start`, each next one where the last ended.
@@ -101,7 +126,8 @@ impl PieceCounts {
     /// The patterns differ, or a sum passes 2^64 - 1. Nothing is added then.
     pub fn absorb(&mut self, other: &Self) -> Result<()> {
         self.join(other)?;
-        other.shards.iter().try_for_each(|(piece, weight)| self.shards.add(piece, weight))
+        other.shards.iter().try_for_each(|(piece, weight)| self.shards.add(piece, weight))?;
+        other.marked.iter().try_for_each(|(key, weight)| self.marked.add(key, weight))
     }
 
     /// The sum of all, on at most `n_threads` threads. Frees what is added on the way, so that there are never two
@@ -111,12 +137,14 @@ impl PieceCounts {
     /// As [`absorb`](Self::absorb).
     pub fn sum(all: Vec<Self>, n_threads: usize) -> Result<Self> {
         let mut sum = Self::default();
-        let mut shards = Vec::with_capacity(all.len());
+        let (mut shards, mut marked) = (Vec::with_capacity(all.len()), Vec::with_capacity(all.len()));
         for counts in all {
             sum.join(&counts)?;
             shards.push(counts.shards);
+            marked.push(counts.marked);
         }
         sum.shards = Shards::sum(shards, n_threads)?;
+        sum.marked = Shards::sum(marked, n_threads)?;
         Ok(sum)
     }
 
@@ -150,9 +178,14 @@ impl PieceCounts {
         Ok(())
     }
 
-    /// Number of distinct pieces.
+    /// Number of distinct pieces; one with other marks is another.
     pub fn len(&self) -> usize {
-        self.shards.len()
+        self.shards.len() + self.marked.len()
+    }
+
+    /// Whether any piece has cut marks.
+    pub fn has_marks(&self) -> bool {
+        self.marked.len() > 0
     }
 
     /// Whether there are none.
@@ -180,19 +213,30 @@ impl PieceCounts {
         self.meta.insert(key.into(), value.into());
     }
 
-    /// Pieces and weights in no particular order.
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], u64)> {
-        self.shards.iter()
+    /// Pieces, marks and weights in no particular order.
+    pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
+        self.shards.iter().map(Record::plain).chain(marks::iter(&self.marked))
     }
 
-    /// Pieces and weights in canonical order: by bytes. 24 bytes a piece; 40 while it sorts.
+    /// The same in canonical order: by bytes, then by marks, which come after none. 16 bytes a piece, and 40 one with
+    /// marks.
+    pub fn records_sorted(&self) -> impl Iterator<Item = Record<'_>> {
+        marks::iter_sorted(self.shards.iter_sorted(), &self.marked)
+    }
+
+    /// Pieces and weights in no particular order; a piece comes once for each set of its marks.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], u64)> {
+        self.records().map(|r| (r.piece, r.weight))
+    }
+
+    /// Pieces and weights in canonical order. 24 bytes a piece; 40 while it sorts.
     pub fn sorted(&self) -> Vec<(&[u8], u64)> {
         self.iter_sorted().collect()
     }
 
     /// The same one by one. 16 bytes a piece.
     pub fn iter_sorted(&self) -> impl Iterator<Item = (&[u8], u64)> {
-        self.shards.iter_sorted()
+        self.records_sorted().map(|r| (r.piece, r.weight))
     }
 
     /// Writes bpe-lab's count file (docs/formats.md): canonical, so equal counts give equal files.

@@ -270,7 +270,7 @@ fn wrong_files_with_a_right_checksum() {
     let rows: [(&str, Vec<u8>, &str); 13] = [
         ("newer version", signed(&[&[2, 0, 0, 0]]), "has version 2, this program reads version 1"),
         ("superwords", file(b"\x02\0\x01\0\x01a\x01\0"), "section of kind 2"),
-        ("cut marks", file(b"\x01\x01\x01\0\x01a\x01\0"), "flags 0x01"),
+        ("unknown flag", file(b"\x01\x02\x01\0\x01a\x01\0"), "flags 0x02"),
         ("second section", file(b"\x01\0\x01\0\x01a\x01\x02"), "section of kind 2"),
         ("no header", signed(&[&[1, 0, 0, 0], &[0; 4]]), "not JSON"),
         ("huge header", signed(&[&[1, 0, 0, 0], &[0xff; 4], b"{}"]), "ends early"),
@@ -330,4 +330,108 @@ fn order_does_not_recurse_on_common_prefixes() {
     let counts = counts_of([(&long[..], 1), (&long[1..], 1), (&long[2..], 1)]);
     let lengths: Vec<_> = counts.iter_sorted().map(|(p, _)| p.len()).collect();
     assert_eq!(lengths, [(3 << 20) - 2, (3 << 20) - 1, 3 << 20]);
+}
+
+/// Marks of every kind for a piece: none, one, all.
+fn marks_of(piece: &[u8], seed: u64) -> Vec<u32> {
+    (1..piece.len() as u32).filter(|at| seed >> (at % 64) & 1 == 1).collect()
+}
+
+fn marked_adds() -> impl Strategy<Value = Vec<(Vec<u8>, Vec<u32>, u64)>> {
+    let seed = prop_oneof![2 => Just(0u64), 1 => Just(2), 1 => any::<u64>()];
+    vec((piece(), seed, weight()).prop_map(|(p, s, w)| (p.clone(), marks_of(&p, s), w)), 0..60)
+}
+
+fn marked_counts(adds: &[(Vec<u8>, Vec<u32>, u64)]) -> PieceCounts {
+    let mut counts = PieceCounts::new();
+    adds.iter().for_each(|(piece, marks, weight)| counts.add_marked(piece, marks, *weight).unwrap());
+    counts
+}
+
+type MarkedModel = BTreeMap<(Vec<u8>, Vec<u32>), u64>;
+
+fn marked_model(adds: &[(Vec<u8>, Vec<u32>, u64)]) -> MarkedModel {
+    let mut model = MarkedModel::new();
+    adds.iter().for_each(|(piece, marks, weight)| *model.entry((piece.clone(), marks.clone())).or_default() += weight);
+    model
+}
+
+fn listed(counts: &PieceCounts) -> Vec<((Vec<u8>, Vec<u32>), u64)> {
+    let records = counts.records_sorted();
+    records.map(|r| ((r.piece.to_vec(), r.marks.iter().map(|m| m as u32).collect()), r.weight)).collect()
+}
+
+proptest! {
+    /// Records are a map from (piece, marks), in canonical order, and add up like one.
+    #[test]
+    fn marked_records_are_a_map(a in marked_adds(), b in marked_adds()) {
+        let (mut sum, more) = (marked_counts(&a), marked_counts(&b));
+        prop_assert_eq!(listed(&sum), marked_model(&a).into_iter().collect::<Vec<_>>());
+        let merged = PieceCounts::sum(vec![sum.clone(), more.clone()], 2).unwrap();
+        sum.absorb(&more).unwrap();
+        let all = marked_model(&[&a[..], &b].concat());
+        prop_assert_eq!(sum.len(), all.len());
+        prop_assert_eq!(sum.total_bytes(), all.iter().map(|((p, _), w)| p.len() as u64 * w).sum::<u64>());
+        prop_assert_eq!(listed(&sum), all.into_iter().collect::<Vec<_>>());
+        prop_assert_eq!(listed(&merged), listed(&sum));
+    }
+
+    #[test]
+    fn files_and_text_give_marks_back(adds in marked_adds()) {
+        let counts = marked_counts(&adds);
+        prop_assume!(!counts.is_empty());
+        let bytes = written(&counts);
+        prop_assert_eq!(listed(&read(&bytes).unwrap()), listed(&counts));
+        prop_assert_eq!(written(&marked_counts(&adds.iter().rev().cloned().collect::<Vec<_>>())), bytes);
+        let mut text = Vec::new();
+        counts.write_tsv(&mut text).unwrap();
+        prop_assert!(std::str::from_utf8(&text).is_ok());
+        prop_assert_eq!(listed(&read(&text).unwrap()), listed(&counts));
+    }
+}
+
+/// By hand: flag 1, and behind each weight the number of marks and their distances.
+#[test]
+fn a_file_with_marks_byte_by_byte() {
+    let mut counts = counts_of([(&b"abc"[..], 3)]);
+    counts.add_marked(b"abc", &[1, 2], 1).unwrap();
+    counts.add_marked(b"abc", &[2], 2).unwrap();
+    let bytes = written(&counts);
+    let header = br#"{"meta":{},"n_pieces":3,"total_weight":6}"#;
+    let body = b"\x01\x01\x03\0\x03abc\x03\0\x03\0\x01\x02\x01\x01\x03\0\x02\x01\x02\0";
+    assert_eq!(bytes, signed(&[&[1, 0, 0, 0], &(header.len() as u32).to_le_bytes(), header, body]));
+    let mut text = Vec::new();
+    counts.write_tsv(&mut text).unwrap();
+    assert_eq!(text, b"abc\t3\na\\|b\\|c\t1\nab\\|c\t2\n");
+    for n in 0..bytes.len() {
+        assert_eq!(read(&bytes[..n]).unwrap_err().kind(), ErrorKind::Format, "{n}");
+    }
+}
+
+#[test]
+fn wrong_marks() {
+    let mut counts = PieceCounts::new();
+    for marks in [&[0][..], &[3], &[2, 1], &[1, 1], &[9]] {
+        let e = counts.add_marked(b"abc", marks, 1).unwrap_err();
+        assert!(e.to_string().contains("not inside a piece of 3 bytes"), "{e}");
+    }
+    assert!(counts.is_empty());
+    let header = br#"{"meta":{},"n_pieces":1,"total_weight":1}"#;
+    let length = (header.len() as u32).to_le_bytes();
+    let rows: [(&[u8], &str); 5] = [
+        (b"\x01\x01\x01\0\x02ab\x01\0\0", "should have cut marks and none has"),
+        (b"\x01\x01\x01\0\x02ab\x01\x01\x02\0", "not inside a piece"),
+        (b"\x01\x01\x01\0\x02ab\x01\x01\0\0", "not inside a piece"),
+        (b"\x01\x01\x02\0\x02ab\x01\x01\x01\x02\0\x01\x01\x01\0", "out of order"),
+        (b"\x01\x01\x01\0\x02ab\x01\x01\xff\xff\xff\xff\xff\x01\0", "passes the longest piece"),
+    ];
+    for (body, part) in rows {
+        let e = read(&signed(&[&[1, 0, 0, 0], &length, header, body])).unwrap_err();
+        assert!(e.to_string().contains(part) && e.kind() == ErrorKind::Format, "{e}");
+    }
+    for line in ["\\|ab\t1", "ab\\|\t1", "a\\|\\|b\t1"] {
+        assert!(read(line.as_bytes()).unwrap_err().to_string().contains("cut mark"), "{line}");
+    }
+    // A backslash that stands for itself, before a bar that does too.
+    assert_eq!(listed(&read(b"a\\\\|b\t1").unwrap()), [((b"a\\|b".to_vec(), vec![]), 1)]);
 }

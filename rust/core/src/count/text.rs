@@ -1,8 +1,8 @@
 //! The two-column file: `piece<TAB>count` lines, for counts that come from or go to other programs.
 //!
-//! No header, no meta-data, no checksum. Escapes are those of [`escape`].
+//! No header, no meta-data, no checksum. Escapes are those of [`escape`](super::escape); `\|` in a piece is a cut mark.
 
-use super::{PieceCounts, escape, excerpt, unescape};
+use super::{PieceCounts, Record, escape, excerpt, unescape};
 use crate::{Error, Result};
 use std::io::{BufRead, BufReader, Read, Write};
 
@@ -12,10 +12,10 @@ const BUFFER_BYTES: usize = 1 << 16;
 
 pub(super) fn write(counts: &PieceCounts, out: &mut dyn Write) -> Result<()> {
     let mut buffer = String::with_capacity(2 * BUFFER_BYTES);
-    for (piece, weight) in counts.iter_sorted() {
-        escape(piece, &mut buffer);
+    for record in counts.records_sorted() {
+        escape_marked(record, &mut buffer);
         buffer.push('\t');
-        buffer.push_str(&weight.to_string());
+        buffer.push_str(&record.weight.to_string());
         buffer.push('\n');
         if buffer.len() >= BUFFER_BYTES {
             out.write_all(buffer.as_bytes())?;
@@ -55,7 +55,34 @@ fn add_line(counts: &mut PieceCounts, line: &[u8]) -> Result<()> {
     let Some(count) = count.filter(|&c: &u64| c > 0) else {
         return Err(Error::format(format!("the count is not a whole number from 1 to {}", u64::MAX)));
     };
-    counts.add(&unescape(&line[..tab])?, count)
+    let (piece, marks) = unescape_marked(&line[..tab])?;
+    counts.add_marked(&piece, &marks, count)
+}
+
+/// Appends a piece part by part, `\|` between the parts.
+fn escape_marked(record: Record, out: &mut String) {
+    let mut start = 0;
+    for mark in record.marks.iter() {
+        escape(&record.piece[start..mark], out);
+        out.push_str("\\|");
+        start = mark;
+    }
+    escape(&record.piece[start..], out);
+}
+
+/// Undoes [`escape_marked`].
+fn unescape_marked(text: &[u8]) -> Result<(Vec<u8>, Vec<u32>)> {
+    let (mut piece, mut marks, mut start, mut from) = (Vec::new(), Vec::new(), 0, 0);
+    while let Some(at) = memchr::memchr(b'\\', &text[from..]).map(|at| from + at) {
+        if text.get(at + 1) == Some(&b'|') {
+            piece.extend(unescape(&text[start..at])?);
+            marks.push(piece.len() as u32);
+            start = at + 2;
+        }
+        from = (at + 2).min(text.len());
+    }
+    piece.extend(unescape(&text[start..])?);
+    Ok((piece, marks))
 }
 
 fn in_line(cause: &Error, number: u64, line: &[u8]) -> Error {

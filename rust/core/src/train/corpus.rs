@@ -10,9 +10,10 @@
 //! Words stand in order of falling weight, so that a weight belongs to a stretch of cells and not to each word.
 
 use super::watch::Watch;
+use super::words::Words;
 use crate::count::PieceCounts;
 use crate::unit::Unit;
-use crate::{Error, Result, Symbol, TokenId};
+use crate::{Error, Result, TokenId};
 use std::collections::BTreeMap;
 
 /// Cells walked between two looks at the watch.
@@ -97,16 +98,17 @@ impl<C: Cell> Corpus<C> {
         let stretches = room.lay_out()?;
         let n_cells = stretches.last().map_or(1, |s| s.end as usize);
         let mut cells = vec![C::of(n_ids as u32); n_cells];
-        let mut symbols = Vec::new();
-        for (piece, weight) in counts.iter() {
-            symbols_of(unit, piece, &mut symbols);
-            if symbols.len() > 1 && weight > 0 {
-                let start = room.take(weight, symbols.len() + 1);
-                for (cell, symbol) in cells[start..].iter_mut().zip(&symbols) {
-                    *cell = C::of(base_ids[symbol.0 as usize].0);
+        let mut words = Words::default();
+        for record in counts.records() {
+            for symbols in words.of(unit, &record) {
+                if symbols.len() > 1 && record.weight > 0 {
+                    let start = room.take(record.weight, symbols.len() + 1);
+                    for (cell, symbol) in cells[start..].iter_mut().zip(symbols) {
+                        *cell = C::of(base_ids[symbol.0 as usize].0);
+                    }
                 }
+                watch.spend(symbols.len())?;
             }
-            watch.spend(symbols.len())?;
         }
         let stretch_of = index_of(&stretches, n_cells);
         Ok((Self { cells, stretches, stretch_of, lens: vec![1; n_ids + 1], edge: n_ids as u32 }, n_symbols))
@@ -216,11 +218,6 @@ impl<C: Cell> Corpus<C> {
     }
 }
 
-fn symbols_of(unit: &Unit, piece: &[u8], symbols: &mut Vec<Symbol>) {
-    symbols.clear();
-    unit.symbols_into(piece, symbols);
-}
-
 fn index_of(stretches: &[Stretch], n_cells: usize) -> Vec<u32> {
     let mut i = 0;
     let stretch_at = |start| {
@@ -242,18 +239,19 @@ struct Room {
 impl Room {
     fn measure(counts: &PieceCounts, unit: &Unit, watch: &mut Watch) -> Result<(Self, u64)> {
         let mut room = Self { small: vec![0; 1 << 10], large: BTreeMap::new() };
-        let (mut symbols, mut total) = (Vec::new(), 0u64);
-        for (piece, weight) in counts.iter() {
-            symbols_of(unit, piece, &mut symbols);
-            let n = symbols.len() as u64;
-            total = weight
-                .checked_mul(n)
-                .and_then(|weighted| total.checked_add(weighted))
-                .ok_or_else(|| Error::argument(super::TOO_MANY_TOKENS))?;
-            if n > 1 && weight > 0 {
-                *room.of(weight) += n + 1;
+        let (mut words, mut total) = (Words::default(), 0u64);
+        for record in counts.records() {
+            for symbols in words.of(unit, &record) {
+                let (n, weight) = (symbols.len() as u64, record.weight);
+                total = weight
+                    .checked_mul(n)
+                    .and_then(|weighted| total.checked_add(weighted))
+                    .ok_or_else(|| Error::argument(super::TOO_MANY_TOKENS))?;
+                if n > 1 && weight > 0 {
+                    *room.of(weight) += n + 1;
+                }
+                watch.spend(symbols.len())?;
             }
-            watch.spend(symbols.len())?;
         }
         Ok((room, total))
     }

@@ -3,6 +3,7 @@
 //! Byte pair encoding as Sennrich, Haddow and Birch (2016, arXiv 1508.07909) give it: merge the commonest pair of
 //! neighbours wherever it stands, and again. [`train`] does it incrementally:
 //!
+//! - `words`: pieces to words, cut at their marks;
 //! - `corpus`: words as cells in one row, in which tokens grow in place;
 //! - `census`: counts all pairs and keeps the commonest;
 //! - `index`: the pairs kept, with their positions, and which is next;
@@ -25,6 +26,7 @@ mod pairs;
 mod tests;
 mod tokens;
 mod watch;
+mod words;
 
 use crate::count::PieceCounts;
 use crate::merges::{ByteOrder, Merge};
@@ -179,8 +181,8 @@ pub struct Progress {
 /// Learns merges fast. `watch` is called about every 20 ms of work or sooner and ends the training by returning
 /// `false`.
 ///
-/// A pair whose result the unit refuses, or which would be longer than `max_token_bytes`, never merges. Pieces of weight
-/// 0 count as absent. The order of pieces in `counts` does not show in the result.
+/// A pair whose result the unit refuses, or which would be longer than `max_token_bytes`, never merges, nor does one
+/// across a cut mark. Pieces of weight 0 count as absent. The order of pieces in `counts` does not show in the result.
 ///
 /// ```
 /// use bpe_lab_core::count::PieceCounts;

@@ -3,7 +3,7 @@
 //! Not for use on a corpus: a merge costs the whole of it. It is what [`train`](super::train) is tested against.
 
 use super::{Learned, Step, Stop, TrainOptions};
-use crate::count::PieceCounts;
+use crate::count::{PieceCounts, Record};
 use crate::merges::Merge;
 use crate::{Error, Pair, Result, Symbol, TokenId};
 use std::cmp::Reverse;
@@ -31,22 +31,37 @@ pub fn train(counts: &PieceCounts, options: &TrainOptions) -> Result<Learned> {
             break Stop::TooRare(count);
         }
         let result = result_id(&mut spellings, pair);
-        words.iter_mut().for_each(|(ids, _)| *ids = merged(ids, pair, result));
+        words.iter_mut().for_each(|word| word.tokens = merged(&word.tokens, pair, result));
         let merge = Merge { left: pair.left, right: pair.right, result };
         steps.push(Step { merge, count, n_tokens: n_tokens(&words)? });
     };
     Ok(Learned { base_ids, steps, n_tokens_before, stop })
 }
 
-type Word = (Vec<TokenId>, u64);
+/// A piece as it stands.
+struct Word {
+    tokens: Vec<Token>,
+    weight: u64,
+}
+
+/// A token, and whether a cut mark stands behind it, which no merge crosses.
+#[derive(Clone, Copy)]
+struct Token {
+    id: TokenId,
+    before_wall: bool,
+}
 
 fn words(counts: &PieceCounts, options: &TrainOptions, base_ids: &[TokenId]) -> Vec<Word> {
-    let ids = |piece: &[u8]| {
-        let mut symbols = Vec::new();
-        options.unit.symbols_into(piece, &mut symbols);
-        symbols.iter().map(|s| base_ids[s.0 as usize]).collect()
+    let word = |record: Record| {
+        let (mut symbols, mut walls) = (Vec::new(), Vec::new());
+        options.unit.cut_symbols_into(record.piece, record.marks.iter(), &mut symbols, &mut walls);
+        let token = |(at, symbol): (usize, &Symbol)| Token {
+            id: base_ids[symbol.0 as usize],
+            before_wall: walls.contains(&(at + 1)),
+        };
+        Word { tokens: symbols.iter().enumerate().map(token).collect(), weight: record.weight }
     };
-    counts.iter().map(|(piece, weight)| (ids(piece), weight)).collect()
+    counts.records().map(word).collect()
 }
 
 /// What each id spells.
@@ -59,7 +74,7 @@ fn base_spellings(base_ids: &[TokenId]) -> Vec<Vec<Symbol>> {
 }
 
 fn n_tokens(words: &[Word]) -> Result<u64> {
-    let weighted = |(ids, weight): &Word| u128::from(*weight) * ids.len() as u128;
+    let weighted = |word: &Word| u128::from(word.weight) * word.tokens.len() as u128;
     let total: u128 = words.iter().map(weighted).sum();
     total.try_into().map_err(|_| Error::argument(super::TOO_MANY_TOKENS))
 }
@@ -67,9 +82,9 @@ fn n_tokens(words: &[Word]) -> Result<u64> {
 /// How often each pair stands in the words, overlaps included.
 fn pair_counts(words: &[Word]) -> BTreeMap<Pair, u64> {
     let mut counts = BTreeMap::new();
-    for (ids, weight) in words.iter().filter(|(_, weight)| *weight > 0) {
-        for two in ids.windows(2) {
-            *counts.entry(Pair::new(two[0], two[1])).or_default() += weight;
+    for word in words.iter().filter(|word| word.weight > 0) {
+        for two in word.tokens.windows(2).filter(|two| !two[0].before_wall) {
+            *counts.entry(Pair::new(two[0].id, two[1].id)).or_default() += word.weight;
         }
     }
     counts
@@ -99,16 +114,19 @@ fn result_id(spellings: &mut Vec<Vec<Symbol>>, pair: Pair) -> TokenId {
     TokenId(id as u32)
 }
 
-/// `ids` with `result` in place of `pair`, from left to right.
-fn merged(ids: &[TokenId], pair: Pair, result: TokenId) -> Vec<TokenId> {
-    let (mut out, mut rest) = (Vec::with_capacity(ids.len()), ids);
+/// `tokens` with `result` in place of `pair`, from left to right.
+fn merged(tokens: &[Token], pair: Pair, result: TokenId) -> Vec<Token> {
+    let (mut out, mut rest) = (Vec::with_capacity(tokens.len()), tokens);
     while let [first, tail @ ..] = rest {
-        if *first == pair.left && tail.first() == Some(&pair.right) {
-            out.push(result);
-            rest = &tail[1..];
-        } else {
-            out.push(*first);
-            rest = tail;
+        match tail.first() {
+            Some(second) if !first.before_wall && Pair::new(first.id, second.id) == pair => {
+                out.push(Token { id: result, before_wall: second.before_wall });
+                rest = &tail[1..];
+            }
+            _ => {
+                out.push(*first);
+                rest = tail;
+            }
         }
     }
     out

@@ -98,6 +98,32 @@ proptest! {
         prop_assert_eq!(learn(&counts, &options, tuning), naive::train(&counts, &options).unwrap());
     }
 
+    /// Words apart and walls between them are the same; and no learned token spans a mark wherever it was counted.
+    #[test]
+    fn marks_are_walls(
+        pieces in prop::collection::vec((piece(), any::<u64>(), 1..6u64), 0..24),
+        options in some_options(),
+    ) {
+        let mut counts = PieceCounts::new();
+        for (piece, seed, weight) in pieces.iter().filter(|(piece, ..)| !piece.is_empty()) {
+            let marks: Vec<u32> = (1..piece.len() as u32).filter(|at| seed >> (at % 64) & 1 == 1).collect();
+            counts.add_marked(piece, &marks, *weight).unwrap();
+        }
+        let learned = learn(&counts, &options);
+        prop_assert_eq!(&learned, &naive::train(&counts, &options).unwrap());
+        let mut parts = PieceCounts::new();
+        for record in counts.records() {
+            let (mut symbols, mut cuts) = (Vec::new(), Vec::new());
+            options.unit.cut_symbols_into(record.piece, record.marks.iter(), &mut symbols, &mut cuts);
+            let mut start = 0;
+            for end in cuts.into_iter().chain([record.piece.len()]) {
+                parts.add(&record.piece[start..end], record.weight).unwrap();
+                start = end;
+            }
+        }
+        prop_assert_eq!(learned.steps, learn(&parts, &options).steps);
+    }
+
     #[test]
     fn every_merge_is_a_new_token(counts in some_counts(), options in some_options()) {
         let learned = learn(&counts, &options);

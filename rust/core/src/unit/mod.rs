@@ -15,6 +15,7 @@
 //! The obvious twin of everything here is [`naive`].
 
 mod byte_char;
+mod cuts;
 mod jamo;
 mod ksx1001;
 pub mod naive;
