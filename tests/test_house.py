@@ -33,7 +33,7 @@ CORE_FLOORS = [
     ["tokenizer"],
     ["encode", "decode", "train", "ingest"],
     ["vocab", "count"],
-    ["merges", "pretokenize", "unit"],
+    ["merges", "pretokenize", "unit", "morphology"],
     ["symbol", "error", "raw", "hangul"],
 ]
 
@@ -126,7 +126,7 @@ def test_the_public_names_are_exactly_those_listed() -> None:
     import bpe_lab
 
     public = {name for name in vars(bpe_lab) if not name.startswith("_")} | {"__version__"}
-    modules = {p.stem for p in PACKAGE.iterdir() if p.suffix == ".py"} | {"sample", "interop", "cli"}
+    modules = {p.stem for p in PACKAGE.iterdir() if p.suffix == ".py"} | {"sample", "interop", "cli", "metrics"}
     assert public - modules - {"train"} == set(bpe_lab.__all__) - {"train"}
     assert list(bpe_lab.__all__) == sorted(bpe_lab.__all__)
 

@@ -1,7 +1,13 @@
 //! Hangul: syllables to jamo and back, what kind of jamo a code point is, and the script of any code point.
 //!
-//! Arithmetic and tables only. Knows no tokens, no symbols and no normal forms beyond Unicode's composition of one
-//! syllable (The Unicode Standard, section 3.12).
+//! Arithmetic, tables and counts. Knows no tokens, no symbols and no normal forms beyond Unicode's composition of
+//! syllables (The Unicode Standard, section 3.12).
+
+mod census;
+mod text;
+
+pub use census::{Census, eojeols};
+pub use text::{coda_of_letter, compose_text, decompose_text, letter, letters_text};
 
 use regex_syntax::hir::{Class, HirKind};
 use std::sync::LazyLock;

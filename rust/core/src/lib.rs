@@ -22,6 +22,7 @@ pub mod formats;
 pub mod hangul;
 pub mod ingest;
 pub mod merges;
+pub mod morphology;
 pub mod pretokenize;
 mod raw;
 mod seeded;

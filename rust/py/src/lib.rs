@@ -3,6 +3,7 @@
 mod convert;
 mod corpus;
 mod errors;
+mod hangul;
 mod tokenizer;
 mod training;
 
@@ -54,5 +55,6 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<tokenizer::PyStreamDecoder>()?;
     m.add_function(wrap_pyfunction!(training::train, m)?)?;
     m.add_function(wrap_pyfunction!(detect_format, m)?)?;
+    hangul::add_to(m)?;
     Ok(())
 }
