@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from bpe_lab import ArgumentError, Progress, count_pieces
 from bpe_lab.cli import arguments
-from bpe_lab.cli.documents import cuts_for, split
 from bpe_lab.cli.progress import Pace, describe
 from bpe_lab.cli.terminal import amount, duration
 from bpe_lab.cli.tokenview import separated, wrapped
 from bpe_lab.corpus import Block
+from bpe_lab.documents import cuts_for, split
 from bpe_lab.visible import visible
 
 

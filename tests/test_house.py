@@ -126,7 +126,8 @@ def test_the_public_names_are_exactly_those_listed() -> None:
     import bpe_lab
 
     public = {name for name in vars(bpe_lab) if not name.startswith("_")} | {"__version__"}
-    modules = {p.stem for p in PACKAGE.iterdir() if p.suffix == ".py"} | {"sample", "interop", "cli", "metrics"}
+    packages = {p.name for p in PACKAGE.iterdir() if p.is_dir()}
+    modules = {p.stem for p in PACKAGE.iterdir() if p.suffix == ".py"} | packages
     assert public - modules - {"train"} == set(bpe_lab.__all__) - {"train"}
     assert list(bpe_lab.__all__) == sorted(bpe_lab.__all__)
 

@@ -83,9 +83,9 @@ def plan_count(args: argparse.Namespace, count_files: Sequence[str] = ()) -> Cou
     Raises:
         ArgumentError, FileError, CorpusError: before any text is read.
     """
-    from bpe_lab.cli.documents import cuts_for
     from bpe_lab.corpus import find_files
     from bpe_lab.counts import is_count_file
+    from bpe_lab.documents import cuts_for
     from bpe_lab.tokenizer import pattern_from
     from bpe_lab.training import Sampling
 

@@ -92,9 +92,9 @@ def plan_encode(args: argparse.Namespace, n_ids: int) -> EncodePlan:
     Raises:
         ArgumentError, FileError: before any text is read.
     """
-    from bpe_lab.cli.documents import cuts_for
     from bpe_lab.cli.output import check_file
     from bpe_lab.corpus import find_files
+    from bpe_lab.documents import cuts_for
 
     if args.text and args.input:
         raise ArgumentError("both a text and --in were given", "give one of them")
@@ -158,7 +158,7 @@ def _write(plan: EncodePlan, out: IO[bytes], batches: "Batches", tokenizer: "Tok
 
 
 def _encoded(tokenizer: "Tokenizer", plan: EncodePlan, args: argparse.Namespace) -> "Batches":
-    from bpe_lab.cli.documents import batches, documents
+    from bpe_lab.documents import batches, documents
 
     texts = iter(plan.texts) if plan.texts else documents(plan.paths, args.documents, args.field)
     allowed = tuple(tokenizer.special_tokens) if args.allow_special else ()

@@ -1,0 +1,250 @@
+"""Whatever can be measured: a candidate gives ids and byte ends for documents, knows its vocabulary, and decodes.
+
+Ours stand here; those read by other libraries in `foreign`, closed vocabularies in `closed`. Nothing raises out of
+`load_candidate` or `make_candidate` but what was typed wrongly: what is not here is `Missing`, what is broken `Failed`.
+"""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+from bpe_lab import _core
+from bpe_lab.compare.recipe import Loaded, Recipe, parse_tokenizer
+from bpe_lab.errors import BpeLabError, FileError
+from bpe_lab.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Ids = NDArray[np.uint32]
+    Places = NDArray[np.uint64]
+
+Kind = Literal["trained", "loaded", "closed"]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a round trip over a text did not bring back."""
+
+    n_documents: int
+    """Documents that came back changed."""
+    before: str
+    """The text around the first difference, as it was."""
+    after: str
+    """What came back there."""
+    share_eojeol: float | None = None
+    """Share of eojeol that are lost or have lost a character; known for closed vocabularies."""
+    share_chars: float | None = None
+    """Share of characters that are lost; known for closed vocabularies."""
+
+
+class Candidate(Protocol):
+    """A tokenizer as a comparison sees it. Immutable but for `loss`, which `examine` sets."""
+
+    name: str
+    kind: Kind
+    unit: str
+    """The unit's canonical text; `unknown` where another library tokenizes in a way of its own."""
+    n_ids: int
+    """One more than the highest id."""
+    n_tokens: int
+    """How many tokens there are."""
+    is_jamo: bool
+    fingerprint: str
+    """SHA-256 over what decides ids: equal ones give equal results, so results are kept under it."""
+    tokenizer: Tokenizer | None
+    """The tokenizer, where it is ours."""
+    loss: Loss | None
+    """What the text lost in the round trip that `examine` made; None before, and where nothing was lost."""
+
+    @property
+    def lossy(self) -> bool:
+        """Whether something was lost, or must be: such a candidate is not ranked."""
+
+    def encode_ends(self, documents: Sequence[bytes], threads: int | None = None) -> "tuple[Ids, Places, Places]":
+        """Return ids [n_tokens], the byte end of each token within its document, and offsets [n_documents + 1].
+
+        Ends tile each document: they never fall, and the last one is the document's length. Where another library
+        changes the text first, a token reaches as far as the last byte of the text that it was made from.
+        """
+
+    def decode(self, ids: "Sequence[int] | Ids") -> bytes:
+        """Return what the ids say, as exactly as it can be said."""
+
+    def decode_batch(self, ids: "Ids", offsets: "Places") -> list[bytes]:
+        """Return the bytes of each document."""
+
+    def vocab(self) -> list[tuple[int, bytes]]:
+        """Return (id, bytes) of every token that text can become, and of special tokens."""
+
+    def kinds(self) -> bytes:
+        """Return what each id is, one byte an id, as the measures count them; empty where that is unknown."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A candidate that is not on this machine."""
+
+    name: str
+    reason: str
+    hint: str | None = None
+    """How to get it."""
+    status: Literal["missing"] = "missing"
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A candidate that is here and does not work."""
+
+    name: str
+    reason: str
+    hint: str | None = None
+    status: Literal["failed"] = "failed"
+
+
+class Encoded(NamedTuple):
+    """What a candidate made of documents."""
+
+    ids: "Ids"
+    ends: "Places"
+    offsets: "Places"
+    seconds: float
+
+
+class Ours:
+    """A tokenizer of bpe-lab, trained or loaded. Lossless by construction, and `examine` checks it all the same."""
+
+    def __init__(self, name: str, tokenizer: Tokenizer, kind: Kind = "loaded") -> None:
+        self.name = name
+        self.kind = kind
+        self.tokenizer: Tokenizer | None = tokenizer
+        self.unit = tokenizer.unit
+        self.n_ids = tokenizer.n_ids
+        self.n_tokens = tokenizer.n_tokens
+        self.is_jamo = tokenizer.unit.startswith("jamo")
+        self.fingerprint = tokenizer.fingerprint
+        self.loss: Loss | None = None
+        self._ours = tokenizer
+
+    @property
+    def lossy(self) -> bool:
+        """Whether `examine` found a loss."""
+        return self.loss is not None
+
+    def encode_ends(self, documents: Sequence[bytes], threads: int | None = None) -> "tuple[Ids, Places, Places]":
+        """Encode in the core; see `Candidate`."""
+        return encode_ends(self._ours, documents, threads)
+
+    def decode(self, ids: "Sequence[int] | Ids") -> bytes:
+        """Return the bytes of the ids."""
+        return self._ours.decode_bytes(ids)
+
+    def decode_batch(self, ids: "Ids", offsets: "Places") -> list[bytes]:
+        """Return each document's bytes."""
+        return self._ours.decode_batch(ids, offsets)
+
+    def vocab(self) -> list[tuple[int, bytes]]:
+        """Return (id, bytes) of every token."""
+        return self._ours.vocab()
+
+    def kinds(self) -> bytes:
+        """Return what each id is, from the core."""
+        count: Any = getattr(self._ours, "token_kinds", None)
+        return bytes(count()) if count else b""
+
+
+def encode_ends(tokenizer: Tokenizer, documents: Sequence[bytes], threads: int | None) -> "tuple[Ids, Places, Places]":
+    """Return ids, byte ends within each document, and offsets of documents."""
+    batch: Any = getattr(tokenizer, "encode_batch_ends", None)
+    if batch is not None:
+        found: tuple[Ids, Places, Places] = batch(list(documents), threads=threads)
+        return found
+    import numpy as np
+
+    ids, offsets = tokenizer.encode_batch(documents, threads=threads)
+    return ids, within_documents(tokenizer._core.byte_ends(ids), offsets, documents).astype(np.uint64), offsets
+
+
+def within_documents(ends: "Places", offsets: "Places", documents: Sequence[bytes]) -> "Places":
+    """Turn ends over all documents into ends within each: subtract where each document begins."""
+    import numpy as np
+
+    lengths = np.fromiter((len(d) for d in documents), np.uint64, len(documents))
+    starts = np.cumsum(lengths) - lengths
+    return ends - np.repeat(starts, np.diff(offsets.astype(np.int64)))
+
+
+def examine(candidate: Candidate, documents: Sequence[bytes], threads: int | None = None) -> Encoded:
+    """Encode documents, decode them again, and set `candidate.loss` to what did not come back.
+
+    Cost: an encoding, a decoding and a comparison of bytes.
+    """
+    started = time.perf_counter()
+    ids, ends, offsets = candidate.encode_ends(documents, threads)
+    seconds = time.perf_counter() - started
+    if candidate.kind != "closed":
+        candidate.loss = find_loss(documents, candidate.decode_batch(ids, offsets))
+    return Encoded(ids, ends, offsets, seconds)
+
+
+def find_loss(documents: Sequence[bytes], back: Sequence[bytes]) -> Loss | None:
+    """Compare documents with what came back; None where nothing was lost."""
+    changed = [(was, now) for was, now in zip(documents, back, strict=True) if was != now]
+    if not changed:
+        return None
+    before, after = _around_difference(*min(changed, key=lambda pair: len(pair[0])))
+    return Loss(len(changed), before, after)
+
+
+_SHOWN_BYTES = 24
+
+
+def _around_difference(was: bytes, now: bytes) -> tuple[str, str]:
+    """Return both texts from a little before the first difference to a little after it."""
+    import os.path
+
+    at = len(os.path.commonprefix([was, now]))
+    start = max(0, at - _SHOWN_BYTES // 2)
+    return tuple(_readable(text[start : at + _SHOWN_BYTES]) for text in (was, now))  # type: ignore[return-value]
+
+
+def _readable(data: bytes) -> str:
+    """Return bytes as text without the halves of characters at both ends."""
+    start = next((i for i, byte in enumerate(data[:4]) if byte & 0xC0 != 0x80), 0)
+    return data[start:].decode("utf-8", "ignore")
+
+
+def load_candidate(text: str | Loaded, vocab_dir: Path | None = None) -> "Candidate | Missing | Failed":
+    """Load what a `--tokenizers` word names: a file of any format, a folder, or a published vocabulary.
+
+    Args:
+        text: see `recipe.parse_tokenizer`; recipes are trained by `training.train_candidates` instead.
+        vocab_dir: a folder of rank files, looked into before `BPE_LAB_VOCAB` and tiktoken's cache.
+    """
+    spec = parse_tokenizer(text) if isinstance(text, str) else text
+    if isinstance(spec, Recipe):
+        raise TypeError("a recipe is trained, not loaded")
+    try:
+        return Ours(spec.title, Tokenizer.load(spec.file, pattern=spec.pattern))
+    except FileError as e:
+        return Missing(spec.title, e.message, e.hint)
+    except BpeLabError as e:
+        return Failed(spec.title, e.message, e.hint)
+
+
+def fingerprint_of(*parts: bytes) -> str:
+    """Return the SHA-256 of parts, so that no two lists of parts run together."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def unit_names() -> tuple[str, ...]:
+    """Return the units that the core knows."""
+    return _core.UNIT_NAMES
