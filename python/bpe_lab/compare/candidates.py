@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from bpe_lab import _core
 from bpe_lab.compare.recipe import Loaded, Recipe, parse_tokenizer
-from bpe_lab.errors import BpeLabError, FileError
+from bpe_lab.errors import ArgumentError, BpeLabError, FileError, FormatError, UnsupportedError
 from bpe_lab.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -71,6 +71,9 @@ class Candidate(Protocol):
         Ends tile each document: they never fall, and the last one is the document's length. Where another library
         changes the text first, a token reaches as far as the last byte of the text that it was made from.
         """
+
+    def find_loss(self, documents: Sequence[bytes], ids: "Ids", offsets: "Places") -> "Loss | None":
+        """Return what is lost of documents that became these ids, None where nothing is."""
 
     def decode(self, ids: "Sequence[int] | Ids") -> bytes:
         """Return what the ids say, as exactly as it can be said."""
@@ -139,6 +142,10 @@ class Ours:
         """Encode in the core; see `Candidate`."""
         return encode_ends(self._ours, documents, threads)
 
+    def find_loss(self, documents: Sequence[bytes], ids: "Ids", offsets: "Places") -> Loss | None:
+        """Return what a round trip loses."""
+        return round_trip_loss(documents, self.decode_batch(ids, offsets))
+
     def decode(self, ids: "Sequence[int] | Ids") -> bytes:
         """Return the bytes of the ids."""
         return self._ours.decode_bytes(ids)
@@ -175,7 +182,7 @@ def within_documents(ends: "Places", offsets: "Places", documents: Sequence[byte
 
     lengths = np.fromiter((len(d) for d in documents), np.uint64, len(documents))
     starts = np.cumsum(lengths) - lengths
-    return ends - np.repeat(starts, np.diff(offsets.astype(np.int64)))
+    return ends - np.repeat(starts, (offsets[1:] - offsets[:-1]).astype(np.int64))
 
 
 def examine(candidate: Candidate, documents: Sequence[bytes], threads: int | None = None) -> Encoded:
@@ -186,12 +193,11 @@ def examine(candidate: Candidate, documents: Sequence[bytes], threads: int | Non
     started = time.perf_counter()
     ids, ends, offsets = candidate.encode_ends(documents, threads)
     seconds = time.perf_counter() - started
-    if candidate.kind != "closed":
-        candidate.loss = find_loss(documents, candidate.decode_batch(ids, offsets))
+    candidate.loss = candidate.find_loss(documents, ids, offsets)
     return Encoded(ids, ends, offsets, seconds)
 
 
-def find_loss(documents: Sequence[bytes], back: Sequence[bytes]) -> Loss | None:
+def round_trip_loss(documents: Sequence[bytes], back: Sequence[bytes]) -> Loss | None:
     """Compare documents with what came back; None where nothing was lost."""
     changed = [(was, now) for was, now in zip(documents, back, strict=True) if was != now]
     if not changed:
@@ -205,9 +211,7 @@ _SHOWN_BYTES = 24
 
 def _around_difference(was: bytes, now: bytes) -> tuple[str, str]:
     """Return both texts from a little before the first difference to a little after it."""
-    import os.path
-
-    at = len(os.path.commonprefix([was, now]))
+    at = next((i for i, (a, b) in enumerate(zip(was, now, strict=False)) if a != b), min(len(was), len(now)))
     start = max(0, at - _SHOWN_BYTES // 2)
     return tuple(_readable(text[start : at + _SHOWN_BYTES]) for text in (was, now))  # type: ignore[return-value]
 
@@ -219,21 +223,74 @@ def _readable(data: bytes) -> str:
 
 
 def load_candidate(text: str | Loaded, vocab_dir: Path | None = None) -> "Candidate | Missing | Failed":
-    """Load what a `--tokenizers` word names: a file of any format, a folder, or a published vocabulary.
+    """Load what a word of `--tokenizers` names: a file of any format, a folder, or a published vocabulary.
+
+    What bpe-lab can reproduce it runs itself; another `tokenizer.json` and SentencePiece models are run by their own
+    libraries (extra `interop`).
 
     Args:
-        text: see `recipe.parse_tokenizer`; recipes are trained by `training.train_candidates` instead.
+        text: see `recipe.parse_tokenizer`. A recipe is trained, by `trained.Trainer`.
         vocab_dir: a folder of rank files, looked into before `BPE_LAB_VOCAB` and tiktoken's cache.
+
+    Raises:
+        ArgumentError: it is a recipe, or wrongly typed. Nothing else is raised.
     """
     spec = parse_tokenizer(text) if isinstance(text, str) else text
     if isinstance(spec, Recipe):
-        raise TypeError("a recipe is trained, not loaded")
+        raise ArgumentError(f"{text!r} is a recipe: it is trained, not loaded", "give a file or a published name")
     try:
-        return Ours(spec.title, Tokenizer.load(spec.file, pattern=spec.pattern))
+        return _load(spec, vocab_dir)
+    except ImportError as e:
+        return Missing(spec.title, f"it needs the package {e.name}", "pip install 'bpe-lab[interop]'")
     except FileError as e:
         return Missing(spec.title, e.message, e.hint)
     except BpeLabError as e:
         return Failed(spec.title, e.message, e.hint)
+    except Exception as e:
+        return Failed(spec.title, f"{type(e).__name__}: {e}")
+
+
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model")
+
+
+def _load(spec: Loaded, vocab_dir: Path | None) -> Candidate:
+    from bpe_lab.interop.published import PUBLISHED, find_ranks
+    from bpe_lab.interop.tiktoken import load_ranks
+
+    if spec.file in PUBLISHED and not Path(spec.file).exists():
+        core = load_ranks(find_ranks(spec.file, vocab_dir), spec.file, spec.pattern, None)
+        return Ours(spec.title, Tokenizer(core))
+    path = _tokenizer_file(Path(spec.file))
+    if path.suffix == ".model" and _core.detect_format(_beginning(path)) is None:
+        from bpe_lab.compare.foreign import SentencePiece
+
+        return SentencePiece(spec.title, path.read_bytes())
+    try:
+        return Ours(spec.title, Tokenizer.load(path, pattern=spec.pattern))
+    except UnsupportedError:
+        if _core.detect_format(path.read_bytes()) != "hf":
+            raise
+    from bpe_lab.compare.foreign import HuggingFace
+
+    return HuggingFace(spec.title, path.read_bytes())
+
+
+def _tokenizer_file(path: Path) -> Path:
+    """Return the tokenizer's file, in a folder the first that is there."""
+    if not path.is_dir():
+        return path
+    for name in _TOKENIZER_FILES:
+        if (path / name).is_file():
+            return path / name
+    raise FormatError(f"the folder {path} holds no tokenizer", f"looked for: {', '.join(_TOKENIZER_FILES)}")
+
+
+def _beginning(path: Path, n_bytes: int = 1 << 20) -> bytes:
+    try:
+        with path.open("rb") as f:
+            return f.read(n_bytes)
+    except OSError as e:
+        raise FileError(f"cannot read {path}: {e.strerror}", "check the spelling") from e
 
 
 def fingerprint_of(*parts: bytes) -> str:
@@ -243,8 +300,3 @@ def fingerprint_of(*parts: bytes) -> str:
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return digest.hexdigest()
-
-
-def unit_names() -> tuple[str, ...]:
-    """Return the units that the core knows."""
-    return _core.UNIT_NAMES

@@ -192,6 +192,10 @@ def _json_pairs(text: str) -> list[tuple[str, Any]]:
     return [(key, _tuples(value)) for key, value in pairs]
 
 
+_VERBATIM = ("documents", "pattern")
+"""Keys whose values may end in a space that counts."""
+
+
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(part) for part in value) if isinstance(value, (list, tuple)) else value
 
@@ -201,7 +205,7 @@ def _pair(part: str) -> tuple[str, str]:
     if not equals or not key.strip() or not value.strip():
         hint = "a recipe is key=value,key=value; where a value holds a comma, write the recipe as JSON"
         raise ArgumentError(f"{part.strip()!r} in a recipe is no key=value", hint)
-    return key, value.strip()
+    return key, value if key.strip() in _VERBATIM else value.strip()
 
 
 def text_of(values: Mapping[str, Any]) -> str:
@@ -214,11 +218,10 @@ def text_of(values: Mapping[str, Any]) -> str:
 
 
 def _survives(value: Any, word: str) -> bool:
-    parts = (
-        [name for name, *_ in value] if value and isinstance(value, tuple) and isinstance(value[0], tuple) else value
-    )
-    split = any(mark in part for part in (parts if isinstance(parts, tuple | list) else ()) for mark in "+/")
-    return bool(word) and word == word.strip() and "," not in word and not split and word.isprintable()
+    """Tell whether `word` is read back as `value`."""
+    parts = [part if isinstance(part, str) else part[0] for part in value] if isinstance(value, tuple) else []
+    marks = "/" if parts and not isinstance(value[0], str) else "+"
+    return word.isprintable() and word == word.strip() and "," not in word and not any(marks in part for part in parts)
 
 
 def _word(value: Any) -> str:

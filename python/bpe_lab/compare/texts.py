@@ -1,17 +1,28 @@
 """Texts to train on and to measure on: documents in memory, where they come from, and which of them are drawn.
 
-Draws and splits go by a hash of a document's content, so they depend neither on the order of the files nor on other
-documents, and equal documents stay together. Knows no tokenizer.
+Draws and splits go by a hash of a document's content, so they depend neither on the order of the files nor on the
+other documents, and equal documents stay together. Knows no tokenizer.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
-from bpe_lab.corpus import Source, find_files
-from bpe_lab.documents import documents as read_documents
+from bpe_lab.compare import dataset
+from bpe_lab.compare.recipe import Recipe
+from bpe_lab.corpus import Block, Source, find_files, read_blocks
+from bpe_lab.documents import cuts_for
+from bpe_lab.documents import documents as documents_of_files
+from bpe_lab.documents import split as cut
 from bpe_lab.errors import ArgumentError, CorpusError
+
+SAMPLE = "sample:"
+"""How the name of a part of the embedded sample begins."""
+
+_SAMPLE_HINT = "there are sample:ko, sample:en and sample:code"
 
 
 @dataclass(frozen=True)
@@ -19,9 +30,9 @@ class Texts:
     """Documents under a name."""
 
     name: str
-    documents: tuple[bytes, ...] = field(repr=False)
+    documents: list[bytes] = field(repr=False)
 
-    @property
+    @cached_property
     def n_bytes(self) -> int:
         """Bytes of all documents."""
         return sum(map(len, self.documents))
@@ -41,10 +52,10 @@ class Texts:
 
     @cached_property
     def content_key(self) -> str:
-        """SHA-256 of the documents and where they end: what results are kept under."""
+        """SHA-256 of the documents with their lengths: what results are kept under."""
         digest = hashlib.sha256()
         for document in self.documents:
-            digest.update(len(document).to_bytes(8, "little"))
+            digest.update(struct.pack("<Q", len(document)))
             digest.update(document)
         return digest.hexdigest()
 
@@ -55,16 +66,18 @@ class ParallelTexts:
 
     name: str
     languages: tuple[str, ...]
-    lines: tuple[tuple[bytes, ...], ...] = field(repr=False)
-    """One tuple of lines a language; all are equally long."""
+    lines: tuple[list[bytes], ...] = field(repr=False)
+    """The lines of each language; all are equally many."""
 
     @property
     def n_lines(self) -> int:
         """Lines of each language."""
         return len(self.lines[0])
 
-
-SAMPLE = "sample:"
+    def texts(self, language: str, lead: bytes = b" ") -> Texts:
+        """Return one language, a line a document, each after `lead`: premiums are published with one space there."""
+        lines = self.lines[self.languages.index(language)]
+        return Texts(f"{self.name}: {language}", [lead + line for line in lines])
 
 
 def read_texts(
@@ -73,27 +86,42 @@ def read_texts(
     """Read files, folders, globs, `sample:ko` or data sets (`dataset:json?data_files=x.jsonl`) into memory.
 
     Args:
-        sources: one or several.
-        documents: `file`, `line`, `blank-line`, `separator:STR` or `prefix:STR`.
+        sources: one or several. A file that is reached twice is taken once.
+        documents: `file`, `line`, `blank-line`, `separator:STR` or `prefix:STR`. A row of a .jsonl file or of a data
+            set ends a document; the documents of the embedded sample stand as they are.
         text_field: the field of a row that holds its text.
         name: what it is called; else the sources.
 
     Raises:
         FileError, CorpusError: a source cannot be read, or there is no text.
+        UnsupportedError: a data set, and the package `datasets` is not installed.
     """
     given = [sources] if isinstance(sources, str) or not isinstance(sources, Sequence) else list(sources)
+    cuts_for(documents)
+    paths: list[Source] = []
     found: list[bytes] = []
     for source in given:
-        found += _read(str(source), documents, text_field)
+        if not isinstance(source, str) or not source.startswith((SAMPLE, dataset.PREFIX)):
+            paths.append(source)
+        elif source.startswith(SAMPLE):
+            found += _sample_documents(source.removeprefix(SAMPLE))
+        else:
+            found += cut(_blocks(dataset.read_rows(source, text_field)), cuts_for(documents))
+    if paths or not given:
+        found += documents_of_files(find_files(paths), documents, text_field)
     if not found:
         raise CorpusError(f"{', '.join(map(str, given))} holds no text", "check the input files")
-    return Texts(name or "+".join(map(str, given)), tuple(found))
+    return Texts(name or "+".join(_short_name(source) for source in given), found)
 
 
-def _read(source: str, documents: str, text_field: str) -> Iterable[bytes]:
-    if source.startswith(SAMPLE):
-        return _sample_documents(source.removeprefix(SAMPLE))
-    return read_documents(find_files([source]), documents, text_field)
+def _blocks(rows: Iterable[bytes]) -> Iterator[Block]:
+    return (Block(row, ends=True) for row in rows)
+
+
+def _short_name(source: Source) -> str:
+    """Return a source as tables call it: a file without its folder."""
+    text = str(source)
+    return text if text.startswith((SAMPLE, dataset.PREFIX)) else Path(text).name or text
 
 
 def _sample_documents(lang: str) -> list[bytes]:
@@ -101,8 +129,38 @@ def _sample_documents(lang: str) -> list[bytes]:
 
     found = [d.text.encode() for d in sample.documents(lang)]
     if not found:
-        raise ArgumentError(f"the embedded sample has no {lang!r}", "there are sample:ko, sample:en and sample:code")
+        raise ArgumentError(f"the embedded sample has no {lang!r}", _SAMPLE_HINT)
     return found
+
+
+# -- parallel text
+
+
+def read_parallel(sources: Sequence[str], languages: Sequence[str] | None = None) -> ParallelTexts:
+    """Read line-aligned files, one source a language; `a.dev+a.devtest` is read as one. `sample` is the embedded one.
+
+    Args:
+        sources: at least two, or `["sample"]`.
+        languages: their names; else those that the file names tell (`kor_Hang.dev`, `x.ko`, `ko.txt`).
+
+    Raises:
+        CorpusError: the sources differ in their number of lines. FileError: one cannot be read.
+        ArgumentError: fewer than two sources, or two of one language.
+    """
+    if list(sources) == ["sample"]:
+        return sample_pairs()
+    if len(sources) < 2:
+        raise ArgumentError(f"parallel text needs two sources or more, got {len(sources)}", "one file a language")
+    named = tuple(languages or (language_of(source) for source in sources))
+    if len(set(named)) < len(named) or len(named) != len(sources):
+        raise ArgumentError(f"each source of a parallel text needs a language of its own, got {', '.join(named)}")
+    lines = tuple(_lines(source) for source in sources)
+    if len({len(each) for each in lines}) > 1:
+        counted = ", ".join(f"{source} has {len(each)}" for source, each in zip(sources, lines, strict=True))
+        raise CorpusError(f"parallel texts must have equally many lines: {counted}", "line n must say the same in all")
+    if not lines[0]:
+        raise CorpusError(f"{', '.join(sources)}: no lines")
+    return ParallelTexts("/".join(_short_name(source) for source in sources), named, lines)
 
 
 def sample_pairs() -> ParallelTexts:
@@ -110,25 +168,167 @@ def sample_pairs() -> ParallelTexts:
     from bpe_lab import sample
 
     pairs = sample.parallel()
-    return ParallelTexts(
-        "sample", ("ko", "en"), (tuple(p.ko.encode() for p in pairs), tuple(p.en.encode() for p in pairs))
-    )
+    return ParallelTexts("sample", ("ko", "en"), ([p.ko.encode() for p in pairs], [p.en.encode() for p in pairs]))
 
 
-def split(texts: Texts, eval_share: float = 0.1, seed: int = 0) -> tuple[Texts, Texts]:
-    """Return documents to train on and documents to measure on, by content hash.
+_FLORES = {"kor": "ko", "eng": "en", "jpn": "ja", "zho": "zh"}
 
-    Raises:
-        CorpusError: one side would be empty.
+
+def language_of(source: str) -> str:
+    """Return the language that a file name tells, else the name.
+
+    >>> language_of("flores/kor_Hang.dev"), language_of("news.en"), language_of("ko.txt"), language_of("abc.txt")
+    ('ko', 'en', 'ko', 'abc.txt')
     """
-    below = int(eval_share * 2**64)
-    train, held = [], []
-    for document in texts.documents:
-        (held if content_hash(document, "split", seed) < below else train).append(document)
-    return Texts(f"{texts.name} (train)", tuple(train)), Texts(f"{texts.name} (eval)", tuple(held))
+    name = Path(source.partition("+")[0]).name
+    if name[:3] in _FLORES and name[3:4] == "_":
+        return _FLORES[name[:3]]
+    parts = [part for part in name.split(".") if len(part) == 2 and part.isalpha() and part.islower()]
+    return parts[-1] if parts else name
+
+
+def _lines(source: str) -> list[bytes]:
+    """Return the lines of a file, or of files joined by `+`, without line feed and carriage return at their ends."""
+    text = b""
+    for path in source.split("+"):
+        part = b"".join(block.data for file in find_files([path]) for block in read_blocks(file))
+        text += part if part.endswith(b"\n") or not part else part + b"\n"
+    return [line.removesuffix(b"\r") for line in text.split(b"\n")[:-1]]
+
+
+# -- draws and splits
 
 
 def content_hash(document: bytes, purpose: str, seed: int) -> int:
-    """Return 64 bits of BLAKE2b of a document; other purposes and seeds give unrelated ones."""
+    """Return 64 bits of BLAKE2b of a document, keyed: another purpose or seed gives an unrelated order. 1 GB/s."""
     key = f"{purpose} {seed}".encode()
     return int.from_bytes(hashlib.blake2b(document, digest_size=8, key=key).digest(), "little")
+
+
+def split(texts: Texts, eval_share: float = 0.1, seed: int = 0) -> tuple[Texts, Texts]:
+    """Return documents to train on and documents to measure on, about `eval_share` of them.
+
+    A document goes to the side that its own content says, so more documents move none, and equal ones go together.
+    Where that leaves a side empty, the document nearest to the border crosses it.
+
+    Raises:
+        CorpusError: there are not two different documents. ArgumentError: a share that is not between 0 and 1.
+    """
+    if not 0 < eval_share < 1:
+        raise ArgumentError(f"the share to measure on must be between 0 and 1, got {eval_share}")
+    hashes = [content_hash(document, "split", seed) for document in texts.documents]
+    distinct = sorted(set(hashes))
+    if len(distinct) < 2:
+        raise CorpusError(
+            f"{texts.name} is one document, which cannot be both trained and measured on",
+            "say what a document is with --documents, or give a text to measure on with --eval",
+        )
+    border = min(max(int(eval_share * 2**64), distinct[0] + 1), distinct[-1])
+    return (
+        Texts(f"{texts.name} (train)", [d for d, h in zip(texts.documents, hashes, strict=True) if h >= border]),
+        Texts(f"{texts.name} (eval)", [d for d, h in zip(texts.documents, hashes, strict=True) if h < border]),
+    )
+
+
+def without(texts: Texts, others: Texts) -> Texts:
+    """Return the documents that do not stand in `others`, so that nothing measured on was trained on."""
+    seen = set(others.documents)
+    return Texts(texts.name, [document for document in texts.documents if document not in seen])
+
+
+def draw(texts: Texts, part: str, seed: int = 0) -> Texts:
+    """Draw whole documents until `10%` of the bytes, or `100000B`, are reached; the document that does so is taken.
+
+    Documents come in the order of their content hash under `seed`, so the draws of one seed lie in each other: 1% in
+    3% in 10%. Equal documents are taken together. Never empty.
+
+    Raises:
+        ArgumentError: `part` is no part. CorpusError: more bytes are asked than there are.
+    """
+    part_read = Recipe(sample=part).sample
+    if part_read is None:
+        return texts
+    wanted = _bytes_wanted(part_read, texts)
+    return Texts(f"{texts.name} ({part_read})", _fill(texts.documents, wanted, "sample", seed))
+
+
+def _bytes_wanted(part: str, texts: Texts) -> float:
+    if part.endswith("%"):
+        return texts.n_bytes * float(part[:-1]) / 100
+    if int(part[:-1]) > texts.n_bytes:
+        raise CorpusError(f"a sample of {part[:-1]} bytes of {texts.name}, which has {texts.n_bytes}", "take less")
+    return int(part[:-1])
+
+
+def _fill(documents: Sequence[bytes], n_bytes: float, purpose: str, seed: int) -> list[bytes]:
+    """Return documents in the order of their hash until they have `n_bytes`, equal ones together."""
+    hashed = sorted((content_hash(document, purpose, seed), document) for document in documents)
+    taken: list[bytes] = []
+    total, last = 0, -1
+    for digest, document in hashed:
+        if total >= n_bytes and digest != last:
+            break
+        taken.append(document)
+        total, last = total + len(document), digest
+    return taken
+
+
+Shares = Mapping[str, int] | Sequence[tuple[str, int]]
+
+
+def mix(sources: Mapping[str, Texts], shares: Shares, n_bytes: int | None = None, seed: int = 0) -> Texts:
+    """Draw a text of `n_bytes` that has a share of each source, by bytes of whole documents.
+
+    Each source gives documents in the order of their hash until its share is reached, so two mixes of one seed differ
+    only in how far they go. `None` takes as much as the scarcest source allows.
+
+    Raises:
+        CorpusError: a source has too little text. ArgumentError: a source that is not there.
+    """
+    parts = dict(Recipe(mix=tuple(dict(shares).items())).mix)
+    limit = largest_mix(sources, parts)
+    if n_bytes is not None and n_bytes > limit:
+        scarce = min(parts, key=lambda name: sources[name].n_bytes / parts[name])
+        need = n_bytes * parts[scarce] // sum(parts.values())
+        raise CorpusError(
+            f"a mix of {n_bytes} bytes needs {need} bytes of {scarce}, which has {sources[scarce].n_bytes}",
+            f"at most size={limit}, or give more text of {scarce}",
+        )
+    total = limit if n_bytes is None else n_bytes
+    drawn: list[bytes] = []
+    for name, share in parts.items():
+        drawn += _fill(sources[name].documents, total * share / sum(parts.values()), "mix", seed)
+    return Texts("/".join(f"{name}:{share}" for name, share in parts.items()), drawn)
+
+
+def largest_mix(sources: Mapping[str, Texts], shares: Shares) -> int:
+    """Return the bytes of the largest text that can have these shares."""
+    parts = dict(Recipe(mix=tuple(dict(shares).items())).mix)
+    if unknown := [name for name in parts if name not in sources]:
+        raise ArgumentError(f"the mix names {unknown[0]!r}, which is no source; there are: {', '.join(sources)}")
+    return min(sources[name].n_bytes * sum(parts.values()) // share for name, share in parts.items() if share)
+
+
+def training_text(recipe: Recipe, texts: Texts, sources: Mapping[str, Texts] | None = None) -> Texts:
+    """Return what `recipe` is trained on: its own `train` files or else `texts`, then its `mix`, then its `sample`.
+
+    Args:
+        recipe: whose `train`, `documents`, `mix`, `size`, `sample` and `seed` count.
+        texts: the text of the comparison.
+        sources: what the names in `mix` mean; a name that is not there is read, first as `sample:NAME`, else as a file.
+    """
+    found = read_texts(recipe.train, recipe.documents or "file") if recipe.train else texts
+    if recipe.mix:
+        given = sources or {}
+        found = mix(
+            {name: given[name] if name in given else _source(name, recipe) for name, _ in recipe.mix},
+            recipe.mix,
+            recipe.size,
+            recipe.seed,
+        )
+    return draw(found, recipe.sample, recipe.seed) if recipe.sample else found
+
+
+def _source(name: str, recipe: Recipe) -> Texts:
+    known = name in ("ko", "en", "code") and not Path(name).exists()
+    return read_texts(SAMPLE + name if known else name, recipe.documents or "file")

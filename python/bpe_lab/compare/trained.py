@@ -1,35 +1,73 @@
-"""Recipes and a training text to candidates: counts once for all recipes that cut text alike, trains each.
+"""Recipes and a training text to candidates: counts once for all recipes that cut text alike, and trains each.
 
-Trained tokenizers are kept in a cache by what decides them. Chooses no text: `texts` does.
+What was trained is kept in a cache under what decides it: recipe, documents and program. Chooses no text; `texts` does.
 """
 
 from collections.abc import Iterable, Sequence
+from importlib import metadata
 from typing import Any
 
 from bpe_lab import _core
-from bpe_lab.compare.candidates import Candidate, Failed, Ours
+from bpe_lab.compare.cache import Cache, key_of, program_version
+from bpe_lab.compare.candidates import Candidate, Failed, Missing, Ours
+from bpe_lab.compare.closed import from_bytes, to_bytes, train_closed
 from bpe_lab.compare.recipe import Recipe
 from bpe_lab.compare.texts import Texts
-from bpe_lab.errors import BpeLabError
-from bpe_lab.tokenizer import pattern_from
+from bpe_lab.errors import BpeLabError, UnsupportedError
+from bpe_lab.tokenizer import Tokenizer, pattern_from
 from bpe_lab.training import checked_threads, learn, train
+
+_ANALYSERS = {"mecab": ("python-mecab-ko", "python-mecab-ko-dic"), "kiwi": ("kiwipiepy", "kiwipiepy-model")}
+"""The packages whose versions decide what an analyser says."""
+
+_N_KEPT_COUNTS = 4
 
 
 class Trainer:
-    """Trains recipes on one text after another; keeps the counts of the last texts, so that no text is cut twice."""
+    """Trains recipes. Keeps the counts of the last few texts, so that no text is cut twice for one pattern."""
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, cache: Cache | None = None, threads: int | None = None) -> None:
+        self._cache = cache or Cache(None)
         self._threads = threads
         self._counts: dict[tuple[str, str], _core.PieceCounts] = {}
 
-    def make(self, recipe: Recipe, texts: Texts) -> "Candidate | Failed":
-        """Train `recipe` on all of `texts`, or take it from the cache."""
+    def make(self, recipe: Recipe, texts: Texts) -> "Candidate | Missing | Failed":
+        """Train `recipe` on all documents of `texts`, or take it from the cache. Raises nothing that is the recipe's.
+
+        `recipe.train`, `mix` and `sample` are not looked at: `texts.training_text` does what they say.
+        """
         try:
-            return Ours(recipe.title, self._train(recipe, texts), "trained")
+            return self._closed(recipe, texts) if recipe.closed else self._ours(recipe, texts)
+        except UnsupportedError as e:
+            return Missing(recipe.title, e.message, e.hint)
         except BpeLabError as e:
             return Failed(recipe.title, e.message, e.hint)
 
-    def _train(self, recipe: Recipe, texts: Texts) -> Any:
+    def counts(self, pattern: str, texts: Texts) -> _core.PieceCounts:
+        """Return the counted pieces of `texts`."""
+        key = (pattern, texts.content_key)
+        if key not in self._counts:
+            while len(self._counts) >= _N_KEPT_COUNTS:
+                del self._counts[next(iter(self._counts))]
+            self._counts[key] = count_documents(texts.documents, pattern, self._threads)
+        return self._counts[key]
+
+    def _ours(self, recipe: Recipe, texts: Texts) -> Candidate:
+        key = training_key(recipe, texts)
+        if found := self._kept(key):
+            return Ours(recipe.title, found, "trained")
+        tokenizer = self._train(recipe, texts)
+        self._cache.put(key, tokenizer._core.to_native(), "tokenizer", f"{recipe.title} on {texts.name}")
+        return Ours(recipe.title, tokenizer, "trained")
+
+    def _kept(self, key: str) -> Tokenizer | None:
+        data = self._cache.get(key)
+        try:
+            return None if data is None else Tokenizer(_core.Tokenizer.from_native(data))
+        except BpeLabError:
+            return None
+
+    def _train(self, recipe: Recipe, texts: Texts) -> Tokenizer:
         options: dict[str, Any] = {
             "pattern": recipe.pattern,
             "unit": recipe.unit,
@@ -37,18 +75,32 @@ class Trainer:
             "min_frequency": recipe.min_frequency,
             "max_token_bytes": recipe.max_token_bytes,
         }
-        if recipe.superword or recipe.morphemes:
-            options |= {"superword": recipe.superword} if recipe.superword else {}
-            options |= {"morphemes": recipe.morphemes, "at": recipe.at} if recipe.morphemes else {}
-            return train(texts=texts.documents, vocab_size=recipe.vocab, threads=self._threads, **options)
-        return learn(self.counts(recipe.pattern, texts), recipe.vocab, **options)[0]
+        if not (recipe.superword or recipe.morphemes):
+            return learn(self.counts(recipe.pattern, texts), recipe.vocab, **options)[0]
+        options |= {"superword": recipe.superword} if recipe.superword else {}
+        options |= {"morphemes": recipe.morphemes, "at": recipe.at} if recipe.morphemes else {}
+        return train(texts=texts.documents, vocab_size=recipe.vocab, threads=self._threads, **options)
 
-    def counts(self, pattern: str, texts: Texts) -> _core.PieceCounts:
-        """Return the counted pieces of `texts`."""
-        key = (pattern, texts.content_key)
-        if key not in self._counts:
-            self._counts[key] = count_documents(texts.documents, pattern, self._threads)
-        return self._counts[key]
+    def _closed(self, recipe: Recipe, texts: Texts) -> Candidate:
+        key = training_key(recipe, texts)
+        if (data := self._cache.get(key)) is not None:
+            return from_bytes(recipe.title, data)
+        closed = train_closed(recipe.title, recipe.unit, recipe.vocab, texts.documents, self._threads)
+        self._cache.put(key, to_bytes(closed), "closed vocabulary", f"{recipe.title} on {texts.name}")
+        return closed
+
+
+def training_key(recipe: Recipe, texts: Texts) -> str:
+    """Return what a trained tokenizer is kept under: what the recipe does, the documents, the program, the analyser."""
+    versions = [_version(package) for package in _ANALYSERS.get(recipe.morphemes or "", ())]
+    return key_of("trained", recipe.without_text().canonical(), texts.content_key, program_version(), versions)
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def count_documents(documents: Iterable[bytes], pattern: str, threads: int | None = None) -> _core.PieceCounts:
@@ -60,7 +112,9 @@ def count_documents(documents: Iterable[bytes], pattern: str, threads: int | Non
     return counter.finish()
 
 
-def train_candidates(recipes: Sequence[Recipe], texts: Texts, threads: int | None = None) -> "list[Candidate | Failed]":
+def train_candidates(
+    recipes: Sequence[Recipe], texts: Texts, cache: Cache | None = None, threads: int | None = None
+) -> "list[Candidate | Missing | Failed]":
     """Train each recipe on `texts`, in order."""
-    trainer = Trainer(threads)
+    trainer = Trainer(cache, threads)
     return [trainer.make(recipe, texts) for recipe in recipes]

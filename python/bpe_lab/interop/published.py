@@ -62,17 +62,17 @@ PUBLISHED = {
 """Facts of tiktoken 0.14 (`tiktoken_ext/openai_public.py`)."""
 
 
-def find_ranks(name: str) -> bytes:
+def find_ranks(name: str, folder: Path | None = None) -> bytes:
     """Return the bytes of the rank file of the encoding called `name`.
 
-    Looks for `NAME.tiktoken` in the folder `BPE_LAB_VOCAB`, then in tiktoken's own cache.
+    Looks for `NAME.tiktoken` in `folder`, in the folder `BPE_LAB_VOCAB`, then in tiktoken's own cache.
 
     Raises:
         FileError: it is in neither; the hint says how to get it.
         FormatError: the file found is not the published one.
     """
     published = PUBLISHED[name]
-    for path in _places(published):
+    for path in _places(published, folder):
         try:
             data = path.read_bytes()
         except OSError:
@@ -87,10 +87,10 @@ def find_ranks(name: str) -> bytes:
     )
 
 
-def _places(published: Published) -> list[Path]:
-    places = []
-    if folder := os.environ.get(VOCAB_VARIABLE):
-        places.append(Path(folder) / f"{published.ranks}.tiktoken")
+def _places(published: Published, folder: Path | None) -> list[Path]:
+    places = [] if folder is None else [folder / f"{published.ranks}.tiktoken"]
+    if named := os.environ.get(VOCAB_VARIABLE):
+        places.append(Path(named) / f"{published.ranks}.tiktoken")
     if cache := _tiktoken_cache():
         url = _URL.format(published.ranks)
         places.append(cache / hashlib.sha1(url.encode(), usedforsecurity=False).hexdigest())
