@@ -1,0 +1,156 @@
+"""A comparison's JSON to one HTML file that needs nothing else: no network, no server, no second file.
+
+Security: Jinja2 escapes every string of the comparison; the data for the page's scripts stands in a block that no
+parser runs, with `<`, `>`, `&` and the line separators escaped; a content security policy lets run only the scripts
+whose hashes it names, without `eval`, and forbids every connection.
+"""
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bpe_lab.errors import UnsupportedError
+from bpe_lab.report import figures, palette, reading, sections, values
+from bpe_lab.report.words import WORDS
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+MOST_BYTES = 2_000_000
+"""A report is no larger; the explorer's typing is left out where it would be."""
+
+_HERE = Path(__file__).parent
+_SCRIPTS = ("page.js", "tips.js", "charts.js", "tables.js", "cutting.js", "explorer.js")
+_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+def render(comparison: dict[str, Any]) -> str:
+    """Return the page.
+
+    Takes about two seconds, most of them to bundle the chart library.
+
+    Args:
+        comparison: what `bpe-lab compare --json` writes (docs/report.md has the schema).
+
+    Raises:
+        FormatError: `comparison` is none, is of a newer schema, or has parts of another shape.
+        UnsupportedError: the packages of `pip install 'bpe-lab[report]'` are missing.
+    """
+    checked = reading.checked(comparison)
+    try:
+        import jinja2  # noqa: F401 (told here, before the work)
+        import vl_convert
+    except ImportError as e:
+        raise UnsupportedError(f"a report needs the package {e.name}", "pip install 'bpe-lab[report]'") from e
+    library = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    page = _page(checked, library)
+    if len(page.encode()) > MOST_BYTES and checked["explorer"]["typing"]:
+        checked["explorer"]["typing"] = {}
+        page = _page(checked, library)
+    return page
+
+
+def _page(comparison: dict[str, Any], library: str) -> str:
+    scripts = [_script(library), _script(_own_script())]
+    template = _environment().get_template("report.html.j2")
+    return template.render(
+        lang="ko" if comparison.get("lang") == "ko" else "en",
+        policy=_policy(scripts),
+        scripts=scripts,
+        styles=_raw(_text_of("static/page.css")),
+        light=_raw(palette.css(palette.LIGHT)),
+        dark=_raw(palette.css(palette.DARK)),
+        font=_raw(figures.FONT),
+        data=_raw(json_for_script(_data(comparison))),
+        c=comparison,
+        questions=sections.questions(comparison),
+        charts=sections.charts(comparison),
+        tables=sections.tables(comparison),
+        explorer=sections.explorer(comparison),
+        facts=sections.facts(comparison),
+        strengths=sections.STRENGTHS,
+        w=WORDS,
+    )
+
+
+def _data(comparison: dict[str, Any]) -> dict[str, Any]:
+    """Return what the page's own script reads."""
+    return {
+        "title": comparison["title"],
+        "words": WORDS,
+        "charts": sections.specs(comparison),
+        "explorer": sections.explorer(comparison),
+    }
+
+
+def json_for_script(value: Any) -> str:
+    r"""Return JSON that may stand inside a `script` element whatever its strings hold.
+
+    >>> json_for_script({"name": "</script>"})
+    '{"name":"\\u003c/script\\u003e"}'
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for char, escaped in _UNSAFE.items():
+        text = text.replace(char, escaped)
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _own_script() -> str:
+    """Return the page's own script: its files in one scope that nothing outside reaches."""
+    parts = "\n".join(_text_of(f"static/{name}") for name in _SCRIPTS)
+    return f'(() => {{\n"use strict";\n{parts}\nstart();\n}})();\n'
+
+
+def _script(code: str) -> "Markup":
+    if "</script" in code.lower() or "<!--" in code:
+        raise UnsupportedError("a bundled script ends its own element", "report this with the version of vl-convert")
+    return _raw(code)
+
+
+def _policy(scripts: "list[Markup]") -> str:
+    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader
+
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["t"] = _in_both
+    environment.filters["shown"] = values.shown
+    return environment
+
+
+def _in_both(word: Any) -> "Markup":
+    """Return a word as HTML: plain text as it is, two languages as two spans of which the page shows one."""
+    from markupsafe import Markup, escape
+
+    if not values.is_word(word):
+        return escape(values.in_language(word, "en"))
+    texts = {lang: values.in_language(word, lang) for lang in values.LANGUAGES}
+    if len(set(texts.values())) == 1:
+        return escape(texts["en"])
+    span = Markup('<span class="l" lang="{}">{}</span>')
+    return Markup("").join(span.format(lang, text) for lang, text in texts.items())
+
+
+def _raw(text: str) -> "Markup":
+    """Return text that is ours and goes into the page as it is."""
+    from markupsafe import Markup
+
+    return Markup(text)
+
+
+def _text_of(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")

@@ -1,0 +1,221 @@
+"""What the template shows, section by section, from a checked comparison. Plain dicts; knows no HTML."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from bpe_lab.report import figures, values
+
+Part = dict[str, Any]
+
+STRENGTHS = ("clear", "leans", "unresolved", "needs-model")
+STATUSES = ("missing", "failed", "lossy")
+
+
+def questions(comparison: Part) -> list[Part]:
+    """Return the questions, each with its figures as strips of intervals, one strip a metric."""
+    return [
+        {**question, "n": question.get("n", i), "strips": _strips(question.get("figures") or [], comparison)}
+        for i, question in enumerate(comparison["questions"], 1)
+    ]
+
+
+def charts(comparison: Part) -> list[Part]:
+    """Return the figures with what stands around them: anchor, description, table, legend."""
+    anchors = _Anchors("chart")
+    return [
+        {
+            "anchor": anchors.of(figure["id"]),
+            "title": figure["title"],
+            "caption": figure.get("caption"),
+            "wide": len(figure["rows"]) > 24 and figure["kind"] == "grouped-bar",
+            "description": figures.description(figure),
+            "table": figures.alternative(figure),
+        }
+        for figure in comparison["figures"]
+    ]
+
+
+def specs(comparison: Part) -> list[Part]:
+    """Return what the page's script draws: specification, legend and description of every figure."""
+    return [
+        {"spec": figures.spec(f), "legend": figures.legend(f), "description": figures.description(f)}
+        for f in comparison["figures"]
+    ]
+
+
+def tables(comparison: Part) -> list[Part]:
+    """Return the tables with formatted cells, marks for the best values, and notes of rows that are not ranked."""
+    anchors = _Anchors("table")
+    by_id = _by_id(comparison)
+    return [
+        {
+            "anchor": anchors.of(table["id"]),
+            "id": table["id"],
+            "title": table["title"],
+            "columns": table["columns"],
+            "rows": _rows(table, by_id),
+            "loss": _loss(table, comparison["loss"]),
+        }
+        for table in comparison["tables"]
+    ]
+
+
+def explorer(comparison: Part) -> Part | None:
+    """Return sentences and cuts for the page's script; None where there is nothing to explore."""
+    found = comparison["explorer"]
+    by_id = _by_id(comparison)
+    wanted = [c for c in found.get("candidates") or found["cuts"] if c in found["cuts"] or c in found["typing"]]
+    if not wanted or not (found["sentences"] or found["typing"]):
+        return None
+    return {
+        "sentences": [{"text": s.get("text", ""), "note": s.get("note")} for s in found["sentences"]],
+        "tokenizers": [
+            {
+                "name": by_id.get(c, {}).get("name", c),
+                "unit": by_id.get(c, {}).get("unit", "byte"),
+                "cuts": found["cuts"].get(c),
+                "typing": found["typing"].get(c),
+            }
+            for c in wanted
+        ],
+    }
+
+
+def facts(comparison: Part) -> list[tuple[str, Any, str]]:
+    """Return the texts that were used: key of its label, its name, and what it holds."""
+    texts = comparison["texts"]
+    return [(f"text_{role}", texts[role].get("name", ""), texts[role]) for role in texts if isinstance(texts[role], dict)]
+
+
+def _strips(found: Iterable[Part], comparison: Part) -> list[Part]:
+    by_metric: dict[str, list[Part]] = {}
+    for figure in found:
+        by_metric.setdefault(str(figure.get("metric", "")), []).append(figure)
+    return [_strip(metric, rows, comparison["metrics"].get(metric) or {}) for metric, rows in by_metric.items()]
+
+
+def _strip(metric: str, found: list[Part], about: Part) -> Part:
+    estimates = [figure.get("estimate") for figure in found]
+    form = values.form_of(about.get("unit"), estimates, about.get("format"))
+    low, high = _range(estimates)
+    return {
+        "title": about.get("title") or metric,
+        "better": about.get("better"),
+        "low": values.shown(low, form),
+        "high": values.shown(high, form),
+        "rows": [
+            {"label": figure.get("label") or figure.get("candidate", ""), **_mark(estimate, form, low, high)}
+            for figure, estimate in zip(found, estimates, strict=True)
+        ],
+    }
+
+
+def _range(estimates: list[Any]) -> tuple[float, float]:
+    """Return what a strip spans: every interval, and a little room; one value alone stands in the middle."""
+    numbers = [n for e in estimates for n in (values.point(e), *(values.ends(e) or ())) if n is not None]
+    low, high = min(numbers, default=0.0), max(numbers, default=1.0)
+    room = (high - low) * 0.08 or abs(high) * 0.5 or 1.0
+    return (max(low - room, 0.0) if low >= 0 else low - room), high + room
+
+
+def _mark(estimate: Any, form: str, low: float, high: float) -> Part:
+    def place(number: float) -> float:
+        return round(100 * (number - low) / (high - low), 2)
+
+    number, bounds = values.point(estimate), values.ends(estimate)
+    return {
+        "shown": values.shown(estimate, form),
+        "interval": values.interval_shown(estimate, form),
+        "at": None if number is None else place(number),
+        "whisker": None if bounds is None else (place(bounds[0]), round(place(bounds[1]) - place(bounds[0]), 2)),
+    }
+
+
+def _rows(table: Part, by_id: dict[str, Part]) -> list[Part]:
+    columns = table["columns"]
+    forms = {c["key"]: _form(c, table["rows"]) for c in columns}
+    made = [_row(row, columns, forms, by_id) for row in table["rows"]]
+    for i, column in enumerate(columns):
+        _mark_best([row["cells"][i] for row in made if row["ranked"]], column.get("better"))
+    return made
+
+
+def _form(column: Part, rows: list[Part]) -> str:
+    return values.form_of(column.get("unit"), (row.get(column["key"]) for row in rows), column.get("format"))
+
+
+def _row(row: Part, columns: list[Part], forms: dict[str, str], by_id: dict[str, Part]) -> Part:
+    about = _candidate(row, by_id)
+    status = row.get("status") or about.get("status")
+    return {
+        "status": status if status in STATUSES else None,
+        "note": row.get("note") or about.get("note"),
+        "ranked": status not in STATUSES and bool(row.get("ranked", about.get("ranked", True))),
+        "cells": [_cell(row.get(c["key"]), forms[c["key"]], by_id if c["key"] == "candidate" else {}) for c in columns],
+    }
+
+
+def _candidate(row: Part, by_id: dict[str, Part]) -> Part:
+    """Return the candidate that a row is about, by its `candidate` or `id`, or by its name."""
+    for key in ("candidate", "id"):
+        if isinstance(row.get(key), str) and row[key] in by_id:
+            return by_id[row[key]]
+    names = {c["name"]: c for c in by_id.values() if isinstance(c["name"], str)}
+    return names.get(row.get("name") if isinstance(row.get("name"), str) else "", {})
+
+
+def _cell(value: Any, form: str, by_id: dict[str, Part]) -> Part:
+    number = values.point(value)
+    if number is not None:
+        interval = values.interval_shown(value, form)
+        return {"number": number, "word": values.shown(value, form), "interval": interval, "best": False}
+    if value is None or values.is_estimate(value):
+        return {"number": None, "word": None, "interval": "", "best": False}
+    word = by_id.get(value, {}).get("name", value) if isinstance(value, str) else value
+    return {"number": None, "word": _text(word), "interval": "", "best": False}
+
+
+def _text(value: Any) -> Any:
+    """Return what a cell says where it is no number: a word, or the parts of a list with a bar between them."""
+    if values.is_word(value):
+        return value
+    return " | ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _mark_best(cells: list[Part], better: str | None) -> None:
+    """Mark the best value of a column, unless all are alike."""
+    numbers = {cell["number"] for cell in cells if cell["number"] is not None}
+    if better not in ("lower", "higher") or len(numbers) < 2:
+        return
+    best = min(numbers) if better == "lower" else max(numbers)
+    for cell in cells:
+        cell["best"] = cell["number"] == best
+
+
+def _loss(table: Part, loss: Part) -> str | None:
+    """Return the command that would fill an empty column of losses, for the table that shows one."""
+    if table["id"] != "main" or loss.get("available") or any(c["key"] == "loss" for c in table["columns"]):
+        return None
+    return str(loss["command"]) if loss.get("command") else None
+
+
+def _by_id(comparison: Part) -> dict[str, Part]:
+    return {str(c["id"]): c for c in comparison["candidates"]}
+
+
+class _Anchors:
+    """Names of places in the page: the id where it is a plain word and free, else a number."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.n = 0
+        self.taken: set[str] = set()
+
+    def of(self, name: Any) -> str:
+        self.n += 1
+        plain = name if isinstance(name, str) and re.fullmatch(r"[a-z0-9-]{1,40}", name) else str(self.n)
+        if plain in self.taken:
+            plain = f"{plain}-{self.n}"
+        self.taken.add(plain)
+        return f"{self.kind}-{plain}"
