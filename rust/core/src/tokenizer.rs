@@ -4,12 +4,15 @@
 //! |---|---|
 //! | `specials` | finds special tokens in text |
 //! | `batch` | spreads documents over threads |
+//! | `edges` | encodes with places that no token may cross, and says who finds them |
 //! | `spans` | byte ends of tokens to characters |
 
 mod batch;
+mod edges;
 mod spans;
 mod specials;
 
+pub use edges::Analyser;
 pub use spans::char_spans_into;
 pub use specials::{Special, SpecialRule};
 
@@ -79,6 +82,8 @@ pub struct Tokenizer {
     encoder: Encoder,
     decoder: Decoder,
     finders: FinderCache,
+    /// Who finds the edges that texts are to be encoded with; `None` where none are needed.
+    analyser: Option<Analyser>,
 }
 
 impl Tokenizer {
@@ -109,7 +114,7 @@ impl Tokenizer {
         let bytes: Vec<(u32, &[u8])> = specials.iter().map(|s| (s.id.0, s.text.as_bytes())).collect();
         let decoder = Decoder::new(&unit, &vocab, &bytes)?;
         let finders = FinderCache::default();
-        Ok(Self { unit, pattern, merges, vocab, specials, provenance, encoder, decoder, finders })
+        Ok(Self { unit, pattern, merges, vocab, specials, provenance, encoder, decoder, finders, analyser: None })
     }
 
     /// The base alphabet.

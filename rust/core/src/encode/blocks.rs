@@ -18,7 +18,7 @@ const BUFFER: usize = BLOCK * Short::MAX + 8;
 pub(super) struct Blocks {
     pub(super) cache: Cache,
     ahead: Ahead,
-    work: Work,
+    pub(super) work: Work,
     /// Of pieces of up to 15 bytes.
     keys: [ShortKey; BLOCK],
     /// Of pieces of up to 15 bytes; [`NO_HOME`] for others.

@@ -24,6 +24,7 @@ pub mod naive;
 mod pairs;
 mod queues;
 mod rules;
+mod symbols;
 #[cfg(test)]
 mod tests;
 

@@ -84,11 +84,27 @@ impl Rules {
         long.run(&self.pairs, merger, &Ids(ids), out);
     }
 
+    /// Appends the ids of a string of symbols.
+    pub(super) fn encode_symbols(&self, symbols: &[Symbol], work: &mut Work, out: &mut Vec<u32>) {
+        if let Some(&(_, id)) = self.unreachable.get(symbols) {
+            return out.push(id);
+        }
+        work.ids.clear();
+        self.ids_into(symbols, &mut work.ids);
+        work.long.run(&self.pairs, &mut work.merger, &Ids(&work.ids), out);
+    }
+
     /// Every state of one piece while it merges; see [`Encoder::steps`](super::Encoder::steps).
     pub(super) fn steps(&self, piece: &[u8]) -> Vec<(Option<u32>, Vec<TokenId>)> {
-        let (mut symbols, mut ids) = (Vec::new(), Vec::new());
+        let mut symbols = Vec::new();
         self.unit.symbols_into(piece, &mut symbols);
-        self.ids_into(&symbols, &mut ids);
+        self.steps_of_symbols(&symbols)
+    }
+
+    /// The same of a string of symbols.
+    pub(super) fn steps_of_symbols(&self, symbols: &[Symbol]) -> Vec<(Option<u32>, Vec<TokenId>)> {
+        let mut ids = Vec::new();
+        self.ids_into(symbols, &mut ids);
         let state = |ids: &[u32]| ids.iter().copied().map(TokenId).collect();
         let mut states = vec![(None, state(&ids))];
         let lowest = |ids: &[u32]| (0..).zip(ids.windows(2)).map(|(at, p)| (self.pairs.rank(p[0], p[1]), at)).min();
@@ -96,7 +112,7 @@ impl Rules {
             ids.splice(at..at + 2, [self.pairs.result(rank)]);
             states.push((Some(rank), state(&ids)));
         }
-        if let Some(&(rank, id)) = self.unreachable.get(&symbols) {
+        if let Some(&(rank, id)) = self.unreachable.get(symbols) {
             states.push((Some(rank), vec![TokenId(id)]));
         }
         states

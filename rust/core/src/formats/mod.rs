@@ -46,12 +46,21 @@ pub fn detect(bytes: &[u8]) -> Option<Format> {
     }
 }
 
-/// Fails unless the base alphabet is the 256 bytes, which is all that the exchange formats know.
+/// Fails unless the base alphabet is the 256 bytes and nothing but the pattern cuts text, which is all that the exchange
+/// formats know.
 ///
 /// No trick gets around it. Both readers begin with bytes and merge them: an atom would need ids for its first two bytes
 /// together, which merge elsewhere too, and jamo of one syllable have no bytes to begin with. The byte fallback of
 /// `tokenizers` does begin with characters, but its decoder knows single bytes only, not merged ones.
 fn check_bytes_only(tokenizer: &Tokenizer, format: &str) -> Result<()> {
+    if let Some(analyser) = tokenizer.analyser() {
+        let (name, version) = (&analyser.name, &analyser.version);
+        return Err(Error::unsupported(format!(
+            "the tokenizer cuts text at the morphemes that {name} ({version}) finds; {format} cannot say so and would \
+             give other ids"
+        ))
+        .hint("train with --at train: then encoding needs no analyser, and the tokenizer can be exported"));
+    }
     let unit = tokenizer.unit();
     if unit.is_bytewise() && unit.n_base() == 256 {
         return Ok(());

@@ -19,7 +19,7 @@
 use super::shown;
 use crate::merges::{ByteOrder, Merge, Merges, RankedToken, Rule, check_id};
 use crate::pretokenize::{Pattern, UNICODE_VERSION};
-use crate::tokenizer::{Special, Tokenizer};
+use crate::tokenizer::{Analyser, Special, Tokenizer};
 use crate::unit::{Unit, Written};
 use crate::vocab::SpellingIndex;
 use crate::{Error, Result, Symbol, TokenId};
@@ -106,7 +106,8 @@ fn header(tokenizer: &Tokenizer, provenance: Map<String, Value>) -> Map<String, 
         ("provenance", Value::Object(provenance)),
     ];
     let is_there = |(name, value): &(&str, Value)| *name != "atoms" || !value.is_null();
-    fields.into_iter().filter(is_there).map(|(name, value)| (name.to_owned(), value)).collect()
+    let morphemes = tokenizer.analyser().map(|a| ("morphemes", json!({ "analyser": a.name, "version": a.version })));
+    fields.into_iter().filter(is_there).chain(morphemes).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// The name of the order where it has one, else the id of every base symbol. Symbols above 255 have their own number in
@@ -215,6 +216,7 @@ pub fn read(bytes: &[u8]) -> Result<Tokenizer> {
     let body = Body::read(body, first_line, &fields)?;
     let merges = Merges::unchecked(fields.base_ids, body.rule).with_unmade_unchecked(body.unmade);
     Tokenizer::new(fields.unit, fields.pattern, merges, fields.specials, fields.provenance)
+        .map(|tokenizer| tokenizer.with_analyser(fields.analyser))
         .map_err(|e| Error::format(e.to_string()))
 }
 
@@ -288,6 +290,7 @@ struct Header {
     n_merges: u64,
     n_tokens: u64,
     provenance: Map<String, Value>,
+    analyser: Option<Analyser>,
 }
 
 impl Header {
@@ -313,10 +316,11 @@ impl Header {
         };
         let (n_merges, n_tokens) = (count("merges")?, count("tokens")?);
         let provenance = object_of(take("provenance")?, "provenance")?;
+        let analyser = fields.remove("morphemes").map(|value| analyser_of(&value)).transpose()?;
         if let Some(name) = fields.keys().chain(counts.keys()).next() {
             return Err(Error::format(format!("header: field {name:?} is not known to version {VERSION}")));
         }
-        Ok(Self { unit, pattern, has_ranks, base_ids, specials, n_merges, n_tokens, provenance })
+        Ok(Self { unit, pattern, has_ranks, base_ids, specials, n_merges, n_tokens, provenance, analyser })
     }
 }
 
@@ -391,6 +395,15 @@ fn specials_of(value: &Value) -> Result<Vec<Special>> {
         }
     };
     list.iter().map(special).collect()
+}
+
+fn analyser_of(value: &Value) -> Result<Analyser> {
+    let parts = value.as_object().filter(|map| map.len() == 2);
+    let text = |name: &str| Some(parts?.get(name)?.as_str()?.to_owned());
+    match (text("analyser"), text("version")) {
+        (Some(name), Some(version)) => Ok(Analyser { name, version }),
+        _ => Err(wrong("morphemes", "an object with analyser and version", value)),
+    }
 }
 
 /// The lines of merges and tokens, read.

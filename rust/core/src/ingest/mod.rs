@@ -4,6 +4,7 @@
 
 mod batch;
 mod documents;
+mod marked;
 mod sample;
 #[cfg(test)]
 mod tests;
@@ -14,9 +15,10 @@ use crate::pretokenize::Pattern;
 use crate::{Error, ErrorKind, Result};
 use batch::{Batch, Filler};
 use documents::Splitter;
-use workers::Workers;
+use workers::{Workers, failed_before};
 
 pub use documents::Documents;
+pub use marked::MarkedCounter;
 pub use sample::{Sample, SampleBySize, SizedSample, content_hash};
 
 /// The key of the meta-data that says where documents end, in the form of [`Documents::parse`].
@@ -130,7 +132,7 @@ impl Counter {
         step: impl FnOnce(&mut Splitter, &mut dyn FnMut(&[u8], bool) -> Result<()>) -> Result<()>,
     ) -> Result<()> {
         if self.failed {
-            return Err(workers::failed_before());
+            return Err(failed_before());
         }
         let Self { splitter, filler, workers, .. } = self;
         let mut submit = |batch: Batch| workers.submit(batch);

@@ -243,3 +243,31 @@ proptest! {
         let _ = read(&summed(&content));
     }
 }
+
+#[test]
+fn an_analyser_is_kept_and_named_where_formats_have_none() {
+    let plain = tokenizer(learned(ByteOrder::Gpt2), "gpt2");
+    let without = write(&plain);
+    let analyser = Analyser { name: "mecab".into(), version: "python-mecab-ko 1.3.7".into() };
+    let with = plain.with_analyser(Some(analyser.clone()));
+    let file = write(&with);
+    let text = String::from_utf8(file.clone()).unwrap();
+    assert!(
+        text.contains("\"morphemes\": {\n    \"analyser\": \"mecab\",\n    \"version\": \"python-mecab-ko 1.3.7\"\n")
+    );
+    let read = read(&file).unwrap();
+    assert_eq!(read.analyser(), Some(&analyser));
+    assert_ne!(identity(&read), identity(&super::read(&without).unwrap()));
+    assert_eq!(write(&read.with_analyser(None)), without);
+    for refused in [crate::formats::tiktoken::write(&with).err(), crate::formats::huggingface::write(&with).err()] {
+        let e = refused.unwrap();
+        assert!(e.to_string().contains("the morphemes that mecab (python-mecab-ko 1.3.7) finds"), "{e}");
+        assert!(e.next_step().unwrap().contains("--at train"), "{e}");
+    }
+    let field = "{\n    \"analyser\": \"mecab\",\n    \"version\": \"python-mecab-ko 1.3.7\"\n  }";
+    let content = &text[..text.rfind("sha256 ").unwrap()];
+    for wrong in ["\"mecab\"", "{\"analyser\": \"mecab\"}", "{\"analyser\": 1, \"version\": \"2\"}"] {
+        let e = super::read(&summed(&content.replace(field, wrong))).unwrap_err();
+        assert!(e.to_string().contains("\"morphemes\" must be an object"), "{e}");
+    }
+}
