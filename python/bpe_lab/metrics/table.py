@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a row of the table stands on one line
 """The one table of metrics: what each is called, its formula, unit, direction and source.
 
 `compare`, the report and docs/metrics.md read names, titles and units from here. A metric that reads `counts` is a ratio
@@ -139,7 +140,7 @@ def _kinds() -> list[Metric]:
     for kind in KINDS:
         en, ko = _KIND_TITLES[kind]
         better: Literal["lower"] | None = "lower" if "fragment" in kind else None
-        top = (f"tokens_{kind}",)
+        top = (f"emitted_{kind}",)
         metrics.append(
             Metric(f"emitted_{kind}", f"emitted tokens: {en}", f"쓰인 토큰: {ko}", "share", better, f"T_{kind}/T",
                    "bpe-lab", "kinds", "counts", top, ("tokens",))

@@ -21,6 +21,7 @@ pub mod error;
 pub mod formats;
 pub mod hangul;
 pub mod ingest;
+pub mod measure;
 pub mod merges;
 pub mod morphology;
 pub mod pretokenize;
