@@ -289,7 +289,7 @@ def test_char_safe_tokens_are_characters_or_their_beginning() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"vocab_size": 200}, "256.*199"),
+        ({"vocab_size": 200}, "256.*200"),
         ({"vocab_size": -5}, "vocab_size"),
         ({"vocab_size": 2**70}, "vocab_size"),
         ({"vocab_size": "32k"}, "whole number"),

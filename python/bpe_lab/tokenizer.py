@@ -171,16 +171,45 @@ class Tokenizer:
         Returns:
             ids: uint32, [n_tokens]. offsets: uint64, [n_documents + 1]. The same for any number of threads.
         """
+        batch = self._batch(documents, threads, allowed_special, disallowed_special, errors)
+        return self._core.encode_batch(*batch, _dropout(dropout, seed))
+
+    def encode_batch_ends(
+        self,
+        documents: Sequence[Text],
+        *,
+        threads: int | None = None,
+        allowed_special: Specials = (),
+        disallowed_special: Specials = (),
+        errors: Errors = "strict",
+    ) -> "tuple[NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]]":
+        """Encode documents as `encode_batch`, and tell where each token ends.
+
+        Returns:
+            ids: uint32, [n_tokens]. ends: uint64, [n_tokens], in bytes from the beginning of the token's document: they
+            never fall, and the last of a document is its length. offsets: uint64, [n_documents + 1].
+
+        >>> from bpe_lab import train
+        >>> tokenizer = train(texts=["각각"], vocab_size=324, unit="jamo")
+        >>> tokenizer.encode_batch_ends(["각가", "a"])[1].tolist()
+        [1, 2, 3, 4, 6, 1]
+        """
+        return self._core.encode_batch_ends(
+            *self._batch(documents, threads, allowed_special, disallowed_special, errors)
+        )
+
+    def _batch(
+        self, documents: Sequence[Text], threads: int | None, allowed: Specials, refused: Specials, errors: Errors
+    ) -> tuple[list[Text], tuple[str, ...], tuple[str, ...], int]:
+        """Return what the core takes for a batch."""
         from bpe_lab.training import checked_threads
 
         _numpy()
         n_threads = checked_threads(threads)
         if isinstance(documents, (str, bytes, bytearray, memoryview)):
             raise ArgumentError(f"documents must be a list of texts, got one {type(documents).__name__}", "use encode")
-        if errors != "strict":
-            documents = [_readable(d, errors) for d in documents]
-        rule = self._rule(allowed_special, disallowed_special)
-        return self._core.encode_batch(list(documents), *rule, n_threads, _dropout(dropout, seed))
+        texts = list(documents) if errors == "strict" else [_readable(d, errors) for d in documents]
+        return texts, *self._rule(allowed, refused), n_threads
 
     def count(
         self,
@@ -194,17 +223,24 @@ class Tokenizer:
         return self._core.count(_readable(text, errors), *self._rule(allowed_special, disallowed_special))
 
     def tokens(self, text: Text, *, allowed_special: Specials = ()) -> list[bytes]:
-        """Return the bytes of each token of `text`; joined they are the text."""
-        ids = self._core.encode(text, *self._rule(allowed_special, ()))
-        return [self._core.token_bytes(i) for i in ids]
+        """Return the bytes of each token of `text`; joined they are the text.
+
+        With a unit `jamo` these are the bytes that a token owns there, which may be a part of a syllable's three; what
+        it is standing alone says `token_bytes`.
+        """
+        _numpy()
+        data = _utf8(text, "strict")
+        ids = self._core.encode_array(data, *self._rule(allowed_special, ()))
+        return [data[start:end] for start, end in pairwise([0, *self._core.byte_ends(ids).tolist()])]
 
     def spans(
         self, text: Text, unit: Literal["bytes", "chars"] = "bytes", *, allowed_special: Specials = ()
     ) -> list[tuple[int, int]]:
         """Return where each token of `text` begins and ends.
 
-        In bytes the spans tile the text. In characters a token that holds a part of a character covers that
-        character, so neighbours may overlap (as in Hugging Face's offsets).
+        In bytes the spans tile the text: of a syllable whose jamo lie in several tokens, onset, vowel and coda have one
+        byte each, a vowel without coda two (docs/units.md). In characters a token that holds a part of a character
+        covers that character, so neighbours may overlap (as in Hugging Face's offsets).
         """
         if unit not in ("bytes", "chars"):
             raise ArgumentError(f"unit must be 'bytes' or 'chars', got {unit!r}")
@@ -268,7 +304,10 @@ class Tokenizer:
         return self._core.decode_batch(ids, offsets)
 
     def stream(self) -> StreamDecoder:
-        """Return a decoder that takes ids as they come and gives whole characters only."""
+        """Return a decoder that takes ids as they come and gives whole characters only.
+
+        With a unit `jamo` without filler, a syllable without coda comes out with the next id, or with `finish`.
+        """
         return StreamDecoder(self._core)
 
     @property
@@ -288,8 +327,18 @@ class Tokenizer:
 
     @property
     def unit(self) -> str:
-        """The base alphabet: `byte` or `byte-char`."""
+        """The base alphabet with its options, such as `byte`, `syllable:all` or `jamo:filler` (docs/units.md)."""
         return self._core.unit
+
+    @property
+    def atoms(self) -> str:
+        """The characters that are base symbols, by code point: chosen syllables, or compatibility letters."""
+        return self._core.atoms
+
+    @property
+    def n_base(self) -> int:
+        """How many base symbols there are: 256 bytes, and what the unit adds."""
+        return self._core.n_base
 
     @property
     def pattern(self) -> str:
@@ -322,11 +371,13 @@ class Tokenizer:
         return hashlib.sha256(self._core.identity()).hexdigest()
 
     def vocab(self) -> list[tuple[int, bytes]]:
-        """Return all tokens as (id, bytes), by id, specials included."""
+        """Return all tokens as (id, bytes), by id, specials included; bytes as `token_bytes` gives them."""
         return self._core.vocab()
 
     def token_bytes(self, id: int) -> bytes:
-        """Return the bytes of one id.
+        """Return the bytes that one id decodes to standing alone.
+
+        With a unit `jamo`, a jamo that is in no syllable is its conjoining letter there, a filler or escape nothing.
 
         Raises:
             TokenError: the vocabulary does not hold it.

@@ -233,8 +233,9 @@ def learn(
     _check_numbers(vocab_size=vocab_size, min_frequency=min_frequency, max_token_bytes=max_token_bytes)
     chosen = _pattern_of(counts, pattern)
     specials = _checked_specials(special_tokens)
-    if vocab_size < len(specials):
-        raise ArgumentError(f"vocab_size must hold 256 bytes and {len(specials)} special tokens, got {vocab_size}")
+    alphabet = _core.Unit.named(unit)
+    alphabet.check(pattern_from(chosen))
+    _check_size(vocab_size, alphabet.resolve(counts), len(specials))
     started = time.monotonic()
 
     def watch(n_ids: int, n_ids_wanted: int) -> None:
@@ -242,7 +243,7 @@ def learn(
             passed = time.monotonic() - started
             progress(Progress("merge", 0, None, len(counts), n_ids, n_ids_wanted, passed))
 
-    learned = _core.train(counts, vocab_size - len(specials), unit, tie, min_frequency, max_token_bytes, watch)
+    learned = _core.train(counts, vocab_size - len(specials), alphabet.name, tie, min_frequency, max_token_bytes, watch)
     if strict_vocab and learned.n_ids + len(specials) < vocab_size:
         limits = (min_frequency, max_token_bytes)
         raise CorpusError(*short_vocabulary(learned, len(specials), vocab_size, *limits))
@@ -262,6 +263,17 @@ def _check_numbers(**numbers: int | None) -> None:
             raise ArgumentError(f"{name} must be a whole number, got {value!r}")
         if not 0 <= value < 1 << 63:
             raise ArgumentError(f"{name} must be from 0 to {(1 << 63) - 1}, got {value}")
+
+
+def _check_size(vocab_size: int, unit: _core.Unit, n_special: int) -> None:
+    """Refuse a vocabulary that does not hold the base alphabet."""
+    least = unit.n_base + n_special
+    if vocab_size < least:
+        raise ArgumentError(
+            f"vocab_size must be at least {least} for unit {unit.name} "
+            f"({unit.n_base} base symbols and {n_special} special tokens), got {vocab_size}",
+            "ask for more, or take a unit with fewer base symbols",
+        )
 
 
 def _checked_specials(special_tokens: Sequence[str]) -> list[str]:
@@ -347,7 +359,8 @@ def train(
         vocab_size: ids in all, specials included.
         texts: documents in memory instead of `source`; each is one file to `documents`.
         pattern: `o200k` (default), `cl100k`, `gpt2`, `none`, or a regular expression.
-        unit: `byte`, or `byte-char`: tokens are whole characters or the beginning of one.
+        unit: `byte`; `byte-char`: tokens are whole characters or the beginning of one; `syllable[:all|:seen=K]`;
+            `jamo` or `jamo-char` with `:filler`, `:compat`, `:nfd-alias` (docs/units.md).
         tie: which of equally frequent pairs merges first: `hf` or `rustbpe`.
         min_frequency: a pair rarer than this never merges.
         max_token_bytes: no token is longer.

@@ -35,7 +35,7 @@ Commands = Any
 """argparse's subparsers action; its type is private."""
 
 PATTERNS = ("o200k", "cl100k", "llama3", "gpt2", "none")
-UNITS = ("byte", "byte-char")
+UNITS = ("byte", "byte-char", "syllable", "jamo", "jamo-char")
 TIES = ("hf", "rustbpe")
 DEFAULT_VOCABULARY = 32_000
 DEFAULT_SPECIAL = "<|endoftext|>"
@@ -273,3 +273,14 @@ def _utf8(option: str, text: str) -> str:
     except UnicodeEncodeError as e:
         raise ArgumentError(f"{option} is no UTF-8: {os.fsencode(text)!r}", "give it as UTF-8 text") from e
     return text
+
+
+def unit(text: str) -> str:
+    """Read a unit with its options; return its canonical name.
+
+    >>> unit("syllable:ksx1001")
+    'syllable'
+    """
+    from bpe_lab import _core
+
+    return _core.Unit.named(text).name

@@ -226,8 +226,10 @@ def run_decode(args: argparse.Namespace, terminal: Terminal) -> int:
         idstream.check_raw(args.raw[0], 0)
     check_file(args.out, args.force, map(Path, args.input))
     with at_once(terminal), open_whole(args.out, terminal, force=args.force) as out:
+        decoder = tokenizer.stream()
         for ids in _ids(args, terminal):
-            out.write(tokenizer.decode_bytes(ids))
+            out.write(decoder.read(ids))
+        out.write(decoder.end())
     return Exit.OK
 
 

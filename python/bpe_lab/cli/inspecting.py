@@ -14,6 +14,7 @@ from bpe_lab.errors import ArgumentError
 
 if TYPE_CHECKING:
     from bpe_lab import Tokenizer
+    from bpe_lab.tokenizer import Specials
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class TokenRow:
     index: int
     id: int
     token: bytes
+    """What it is standing alone; with a unit `jamo` this is not always what it owns of the text."""
     span: tuple[int, int]
     """Bytes of the text; the spans tile it."""
     char_span: tuple[int, int]
@@ -80,12 +82,12 @@ def _text(args: argparse.Namespace, terminal: Terminal) -> bytes:
 def token_rows(tokenizer: "Tokenizer", data: bytes, allow_special: bool = False) -> list[TokenRow]:
     """Return the tokens of `data` with their places in bytes and in characters."""
     starts = _char_starts(data)
+    allowed: Specials = "all" if allow_special else ()
+    ids, ends, _ = tokenizer.encode_batch_ends([data], allowed_special=allowed, threads=1)
     rows, at = [], 0
-    for index, id in enumerate(tokenizer.encode(data, allowed_special="all" if allow_special else ())):
-        token = tokenizer.token_bytes(id)
-        end = at + len(token)
+    for index, (id, end) in enumerate(zip(ids.tolist(), ends.tolist(), strict=True)):
         chars = (bisect_right(starts, at) - 1, bisect_left(starts, end))
-        rows.append(TokenRow(index, id, token, (at, end), chars))
+        rows.append(TokenRow(index, id, tokenizer.token_bytes(id), (at, end), chars))
         at = end
     return rows
 

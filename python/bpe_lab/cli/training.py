@@ -81,7 +81,15 @@ def _learning_options(parser: arguments.Parser) -> None:
         help="ids in all, bytes and special tokens included: 32000 (default), 32k, 32Ki",
     )
     add("--strict-vocab", action="store_true", help="an error, and no file, if the merges run out before --vocab")
-    add("--unit", choices=arguments.UNITS, default="byte", help="byte-char: no token cuts a character in its middle")
+    add(
+        "--unit",
+        type=arguments.unit,
+        default="byte",
+        metavar="UNIT",
+        help="what text is made of: byte; byte-char (no token cuts a character in its middle); "
+        "syllable, syllable:all or syllable:seen=K; jamo or jamo-char, with :filler, :compat, :nfd-alias "
+        "(default byte)",
+    )
     add("--tie", choices=arguments.TIES, default="hf", help="which of equally frequent pairs merges first")
     add("--min-frequency", type=arguments.positive, default=1, metavar="N", help="a pair rarer than this never merges")
     add("--max-token-bytes", type=arguments.positive, metavar="N", help="no token is longer")
@@ -130,15 +138,25 @@ def plan_train(args: argparse.Namespace) -> TrainPlan:
 
 def _check_vocabulary(learning: Learning) -> None:
     n_special = len(learning.special_tokens)
-    least = _N_BYTES + n_special
+    n_base = _n_base(learning.unit)
+    least = n_base + n_special
     if learning.vocab_size < least:
+        what = "bytes" if n_base == _N_BYTES else f"base symbols of unit {learning.unit}"
         raise ArgumentError(
-            f"--vocab must be at least {least} (256 bytes and {n_special} special), got {learning.vocab_size}"
+            f"--vocab must be at least {least} ({n_base} {what} and {n_special} special), got {learning.vocab_size}"
         )
     if learning.vocab_size > _MOST_IDS:
         raise ArgumentError(f"--vocab must be at most {_MOST_IDS}, got {learning.vocab_size}")
     if "" in learning.special_tokens:
         raise ArgumentError("a special token is empty")
+
+
+def _n_base(unit: str) -> int:
+    if unit in ("byte", "byte-char"):
+        return _N_BYTES
+    from bpe_lab import _core
+
+    return _core.Unit.named(unit).n_base
 
 
 def default_out(source: str, vocab_size: int) -> str:

@@ -247,6 +247,23 @@ impl StreamDecoder {
         self.take_whole()
     }
 
+    /// Appends the bytes of the next ids to `out` as they are, characters or not: for writing to a file in parts. Bytes
+    /// that [`push`](Self::push) holds come first.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn read_into(&mut self, decoder: &Decoder, ids: &[u32], out: &mut Vec<u8>) -> Result<()> {
+        decoder.read_into(ids, &mut self.reading, &mut self.pending)?;
+        out.append(&mut self.pending);
+        Ok(())
+    }
+
+    /// Ends the stream of [`read_into`](Self::read_into): appends what was waiting. The decoder can start anew.
+    pub fn end_into(&mut self, decoder: &Decoder, out: &mut Vec<u8>) {
+        decoder.close(&mut self.reading, &mut self.pending);
+        out.append(&mut self.pending);
+    }
+
     fn take_whole(&mut self) -> String {
         let mut text = String::with_capacity(self.pending.len());
         let mut n_left = 0;

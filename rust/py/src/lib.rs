@@ -6,6 +6,7 @@ mod errors;
 mod hangul;
 mod tokenizer;
 mod training;
+mod unit;
 
 use bpe_lab_core::{formats, pretokenize, train::TieBreak, unit::Unit};
 use pyo3::prelude::*;
@@ -24,7 +25,8 @@ fits_a_python_object!(
     corpus::PySampleBySize,
     training::PyLearned,
     tokenizer::PyTokenizer,
-    tokenizer::PyStreamDecoder
+    tokenizer::PyStreamDecoder,
+    unit::PyUnit
 );
 
 /// Which format a tokenizer file has: `native`, `hf`, `tiktoken` or None.
@@ -51,6 +53,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<corpus::PyCounter>()?;
     m.add_class::<corpus::PySampleBySize>()?;
     m.add_class::<training::PyLearned>()?;
+    m.add_class::<unit::PyUnit>()?;
     m.add_class::<tokenizer::PyTokenizer>()?;
     m.add_class::<tokenizer::PyStreamDecoder>()?;
     m.add_function(wrap_pyfunction!(training::train, m)?)?;

@@ -151,8 +151,20 @@ impl PyTokenizer {
     }
 
     #[getter]
-    fn unit(&self) -> &'static str {
+    fn unit(&self) -> Cow<'static, str> {
         self.inner.unit().name()
+    }
+
+    /// The characters that are base symbols, by code point.
+    #[getter]
+    fn atoms(&self) -> String {
+        self.inner.unit().atoms()
+    }
+
+    /// How many base symbols there are.
+    #[getter]
+    fn n_base(&self) -> usize {
+        self.inner.unit().n_base()
     }
 
     #[getter]
@@ -233,11 +245,7 @@ impl PyTokenizer {
         dropout: Option<(f64, u64)>,
     ) -> PyResult<(Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<u64>>)> {
         let dropout = dropout_of(py, dropout)?;
-        let texts: Vec<Cow<'_, [u8]>> = documents
-            .iter()
-            .enumerate()
-            .map(|(i, d)| text_bytes(d).map_err(|e| numbered(py, e, i)))
-            .collect::<PyResult<_>>()?;
+        let texts = texts_of(py, &documents)?;
         let slices: Vec<&[u8]> = texts.iter().map(AsRef::as_ref).collect();
         let rule = self.rule(&allowed, &refused);
         let work = || {
@@ -248,6 +256,24 @@ impl PyTokenizer {
         };
         let (ids, offsets) = py.detach(work).map_err(|e| text_error(py, e))?;
         Ok((ids.into_pyarray(py), offsets.into_pyarray(py)))
+    }
+
+    /// As `encode_batch`, and where each token ends within its document: ids, ends, offsets.
+    #[allow(clippy::type_complexity)]
+    fn encode_batch_ends<'py>(
+        &self,
+        py: Python<'py>,
+        documents: Vec<Bound<'py, PyAny>>,
+        allowed: Vec<String>,
+        refused: Vec<String>,
+        threads: usize,
+    ) -> PyResult<(Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<u64>>, Bound<'py, PyArray1<u64>>)> {
+        let texts = texts_of(py, &documents)?;
+        let slices: Vec<&[u8]> = texts.iter().map(AsRef::as_ref).collect();
+        let rule = self.rule(&allowed, &refused);
+        let work = || self.with_workspaces(threads.max(1), |t, ws| t.encode_batch_ends(&slices, &rule, ws));
+        let (ids, ends, offsets) = py.detach(work).map_err(|e| text_error(py, e))?;
+        Ok((ids.into_pyarray(py), ends.into_pyarray(py), offsets.into_pyarray(py)))
     }
 
     fn count(
@@ -323,6 +349,12 @@ impl PyTokenizer {
     }
 }
 
+/// The bytes of every document.
+fn texts_of<'a>(py: Python<'_>, documents: &'a [Bound<'_, PyAny>]) -> PyResult<Vec<Cow<'a, [u8]>>> {
+    let text = |(i, d)| text_bytes(d).map_err(|e| numbered(py, e, i));
+    documents.iter().enumerate().map(text).collect()
+}
+
 /// Says which document of a batch was wrong.
 fn numbered(py: Python<'_>, error: PyErr, index: usize) -> PyErr {
     let value = error.value(py);
@@ -357,6 +389,20 @@ impl PyStreamDecoder {
     }
 
     fn finish(&mut self) -> String {
-        self.stream.finish()
+        self.stream.finish(self.tokenizer.decoder())
+    }
+
+    /// The bytes of the next ids as they are, characters or not.
+    fn read<'py>(&mut self, py: Python<'py>, ids: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+        let (ids, mut out) = (self::ids(ids)?, Vec::new());
+        self.stream.read_into(self.tokenizer.decoder(), &ids, &mut out).or_raise(py)?;
+        Ok(PyBytes::new(py, &out))
+    }
+
+    /// What `read` has kept back; the stream can start anew.
+    fn end<'py>(&mut self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let mut out = Vec::new();
+        self.stream.end_into(self.tokenizer.decoder(), &mut out);
+        PyBytes::new(py, &out)
     }
 }

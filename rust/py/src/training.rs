@@ -109,9 +109,10 @@ pub(crate) fn train(
     let unit = Unit::from_name(unit).or_raise(py)?;
     let tie = TieBreak::from_name(tie).or_raise(py)?;
     let n_ids = usize::try_from(n_ids).unwrap_or(0);
-    let options = TrainOptions { n_ids, unit: unit.clone(), tie, min_frequency, max_token_bytes };
     let counts = counts.try_borrow()?;
     let counts = &counts.0;
+    let unit = py.detach(|| unit.resolve(counts.iter()));
+    let options = TrainOptions { n_ids, unit: unit.clone(), tie, min_frequency, max_token_bytes };
     let mut stopped = None;
     let result = py.detach(|| {
         let mut last = Instant::now();

@@ -82,7 +82,7 @@ impl Spelled {
     pub(super) fn read_into(&self, ids: &[u32], reading: &mut Reading, out: &mut Vec<u8>) {
         for &id in ids {
             let token = self.tokens[id as usize];
-            if token.begins_anew && reading.open != Open::Run {
+            if token.begins_anew && !reading.open.is_run() {
                 self.jamo.close(&mut reading.open, out);
                 out.extend_from_slice(&self.bytes[token.first_byte as usize..token.last_byte as usize]);
                 reading.open = token.open;

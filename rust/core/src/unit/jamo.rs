@@ -5,16 +5,17 @@
 //! | a precomposed syllable without a coda | L V, with `filler` L V F |
 //! | a precomposed syllable with a coda | L V T |
 //! | with `compat`: one of the 51 letters U+3131..=U+3163 | an atom |
-//! | with `nfd-alias`: a run of well-formed conjoining syllables (onset vowel \[coda\], modern) | E, then L V \[T\] or L V F for each |
+//! | with `nfd-alias`: a run of well-formed conjoining syllables (onset vowel \[coda\], modern) | E, then L V \[T\] or L V F for each; a space right before the run comes after E |
 //! | with `nfd-alias`: a precomposed syllable right after such a run | C before its symbols |
 //! | every other byte, those of old Hangul and of bad UTF-8 included | itself |
 //!
 //! **Why nothing is lost.** The three bytes of a syllable begin with a lead byte, so wherever they stand they are that
 //! character, and replacing them by symbols of their own is undone by the inverse. Without the filler L V is read as a
 //! whole syllable unless T follows; no text gives L V and then T of something else, since T comes only with its own
-//! L V. With `nfd-alias` a reader is inside a run from E on until a byte, an atom or C. Text gives E exactly before a
-//! run, and after a run only a byte, an atom, C (where a syllable follows), or the end. Outside runs jamo symbols are
-//! read as above, inside as their conjoining code points: both are inverses of what was written.
+//! L V. With `nfd-alias` a reader is inside a run from E on until a byte (other than a space right after E), an atom or
+//! C. Text gives E exactly before a run, and after a run only a byte, an atom, C (where a syllable follows), or the end.
+//! Outside runs jamo symbols are read as above, inside as their conjoining code points: both are inverses of what was
+//! written. The space goes behind E so that the tokens of " 한국" stay whole: NFD then costs one token a word more.
 //!
 //! **Side by side.** Text is cut into pieces and each becomes symbols on its own, so the reader sees their symbols one
 //! after another. Without `nfd-alias` that is the same as the symbols of the whole, or decodes alike: a piece begins
@@ -207,7 +208,9 @@ impl Jamo {
                 at += 3;
             } else if let Some((letters, len)) = self.conjoining_at(code, bytes, at) {
                 if !std::mem::replace(&mut in_run, true) {
-                    out.push(Symbol(self.escape()));
+                    let is_spaced = at > 0 && bytes[at - 1] == b' ';
+                    let place = out.len() - usize::from(is_spaced);
+                    out.insert(place, Symbol(self.escape()));
                 }
                 self.push_syllable(letters.onset.into(), letters.vowel.into(), letters.coda.into(), out);
                 at += len;
@@ -267,10 +270,16 @@ impl Jamo {
             }
             (Part::Escape, _) => {
                 self.close(open, out);
+                *open = Open::Escaped;
+            }
+            (Part::Byte(b' '), Open::Escaped) => {
+                out.push(b' ');
                 *open = Open::Run;
             }
-            (Part::Filler, Open::Run) => {}
-            (part @ (Part::L(_) | Part::V(_) | Part::T(_)), Open::Run) => push(part.conjoining(), out),
+            (part @ (Part::L(_) | Part::V(_) | Part::T(_) | Part::Filler), Open::Escaped | Open::Run) => {
+                push(part.conjoining(), out);
+                *open = Open::Run;
+            }
             (part, _) => {
                 self.close(open, out);
                 match part {
@@ -285,7 +294,7 @@ impl Jamo {
     /// Ends what is open: the symbols before stand at the end, or before something that does not go on with them.
     pub(crate) fn close(self, open: &mut Open, out: &mut Vec<u8>) {
         match std::mem::take(open) {
-            Open::Nothing | Open::Run => {}
+            Open::Nothing | Open::Escaped | Open::Run => {}
             Open::L(onset) => push(Part::L(onset).conjoining(), out),
             Open::Lv(onset, vowel) if self.filler => {
                 push(Part::L(onset).conjoining(), out);
@@ -298,13 +307,16 @@ impl Jamo {
     /// How many of the decoded bytes belong to `symbol`, with `next` after it. Over all symbols they add up to the bytes.
     ///
     /// One symbol of look-ahead decides (see docs/units.md, "Spans"): L, V and T of a syllable own one byte each, V two
-    /// where nothing follows it; F one. In a run a jamo owns its three bytes, of which the first of all lends one to E,
-    /// one before C lends it one, and one before F lends it two.
+    /// where nothing follows it; F one. In a run a jamo owns its three bytes, of which the first of all lends one to E
+    /// (or to the space after E, whose own byte E has), one before C lends it one, and one before F lends it two.
     #[inline]
     pub(crate) fn owned(self, symbol: Symbol, next: Option<Symbol>, spans: &mut Spans) -> usize {
         let next = next.map(|s| self.part(s));
         let part = self.part(symbol);
+        let is_jamo = |part: Option<Part>| matches!(part, Some(Part::L(_) | Part::V(_) | Part::T(_)));
         let (n_bytes, state) = match (part, *spans) {
+            (Part::Byte(b' '), Spans::Run { lent: Lent::Escape }) if is_jamo(next) => (1, *spans),
+            (Part::Byte(b' '), Spans::Run { lent: Lent::Escape }) => (0, Spans::Run { lent: Lent::Nothing }),
             (Part::Byte(_), _) => (1, Spans::Nothing),
             (Part::Letter(_), _) => (3, Spans::Nothing),
             (Part::L(_) | Part::V(_) | Part::T(_), Spans::Run { lent }) => return run_owned(lent, next, spans),
@@ -318,7 +330,7 @@ impl Jamo {
             (Part::T(_) | Part::Filler, Spans::Lv) => (1, Spans::Nothing),
             (Part::L(_) | Part::V(_) | Part::T(_), _) => (3, Spans::Nothing),
             (Part::Escape, _) => {
-                let lends = matches!(next, Some(Part::L(_) | Part::V(_) | Part::T(_)));
+                let lends = is_jamo(next) || next == Some(Part::Byte(b' '));
                 (usize::from(lends), Spans::Run { lent: Lent::of(lends, Lent::Escape) })
             }
             (Part::Filler, Spans::Run { lent: Lent::Filler(n) }) => {
@@ -463,8 +475,17 @@ pub(crate) enum Open {
     L(u8),
     /// An onset and a vowel that a coda may follow.
     Lv(u8, u8),
+    /// The beginning of a run; a space may come first.
+    Escaped,
     /// A run of conjoining jamo that may go on.
     Run,
+}
+
+impl Open {
+    /// Whether jamo that come now are conjoining.
+    pub(crate) fn is_run(self) -> bool {
+        matches!(self, Self::Escaped | Self::Run)
+    }
 }
 
 /// What the bytes of the symbols so far depend on.

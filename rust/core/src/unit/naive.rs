@@ -103,8 +103,10 @@ fn of_jamo(jamo: Jamo, items: &[Item]) -> Vec<(Symbol, usize)> {
                 let coda = if let Kind::Coda(n) = next { n } else { 0 };
                 let mut owned = if coda == 0 && has_filler { vec![3, 1, 2] } else { vec![3, 3, 3] };
                 if !in_run {
-                    // The first byte of the run is the escape's.
-                    out.push((symbol(Part::Escape), 1));
+                    // The escape comes before a space, and has one byte of both together.
+                    let is_spaced = at > 0 && matches!(items[at - 1], Item::Char(' '));
+                    let place = out.len() - usize::from(is_spaced);
+                    out.insert(place, (symbol(Part::Escape), 1));
                     owned[0] -= 1;
                 }
                 let parts = parts(Letters { onset, vowel, coda }, has_filler);
@@ -137,7 +139,7 @@ fn parts(letters: Letters, has_filler: bool) -> Vec<Part> {
 }
 
 fn jamo_bytes(has_filler: bool, mut parts: &[Part]) -> Vec<u8> {
-    let (mut out, mut in_run) = (Vec::new(), false);
+    let (mut out, mut in_run, mut was_escape) = (Vec::new(), false, false);
     while let [first, ..] = parts {
         let whole = |onset: &u8, vowel: &u8, coda: &u8| {
             compose(Letters { onset: *onset, vowel: *vowel, coda: *coda }).map(|c| c.to_string().into_bytes())
@@ -152,9 +154,11 @@ fn jamo_bytes(has_filler: bool, mut parts: &[Part]) -> Vec<u8> {
         };
         match first {
             Part::Escape => in_run = true,
+            Part::Byte(b' ') if was_escape => {}
             Part::Closer | Part::Byte(_) | Part::Letter(_) => in_run = false,
             _ => {}
         }
+        was_escape = *first == Part::Escape;
         out.extend(bytes.unwrap_or_default());
         parts = &parts[n..];
     }

@@ -43,6 +43,7 @@ fn rich() -> impl Strategy<Value = Vec<u8>> {
         1 => code(0xFFA0, 0xFFDC).prop_map(one),
         1 => Just("\u{1112}\u{1161}\u{11AB}\u{1100}\u{1173}\u{11AF}".as_bytes().to_vec()),
         1 => Just("漢 a🍎\n".as_bytes().to_vec()),
+        2 => Just(b" ".to_vec()),
         2 => proptest::collection::vec(any::<u8>(), 1..3),
         1 => Just("한".as_bytes()[..2].to_vec()),
     ];
@@ -102,6 +103,7 @@ fn symbols_by_hand() {
     );
     assert_eq!(numbers("jamo:nfd-alias", "\u{1100}\u{1161} 가"), [323, 256, 275, 32, 256, 275]);
     assert_eq!(numbers("jamo:nfd-alias", "\u{1100}"), [0xE1, 0x84, 0x80]);
+    assert_eq!(numbers("jamo:nfd-alias", "a \u{1100}\u{1161}"), [97, 323, 32, 256, 275]);
     // 가 is the first of the standard, 힝 the last: it has no 힣.
     assert_eq!(numbers("syllable", "가힝"), [256, 256 + 2349]);
     assert_eq!(numbers("syllable", "힣"), [0xED, 0x9E, 0xA3]);
@@ -119,6 +121,7 @@ fn strays_are_conjoining_code_points() {
         (&[323, 324, 325], ""),
         (&[324, 256, 275, 323, 325, 256, 275, 296], "\u{1100}\u{1161}각"),
         (&[324, 256, 97, 256, 275, 296], "\u{1100}a각"),
+        (&[324, 32, 256, 275, 323, 32, 256, 275, 323], " \u{1100}\u{1161} 가"),
     ] {
         let symbols: Vec<Symbol> = symbols.iter().map(|&s| Symbol(s)).collect();
         assert_eq!(bytes_of(&unit, &symbols), want.as_bytes());
