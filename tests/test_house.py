@@ -25,6 +25,8 @@ LAZY = {
     "shtab",
     "zstandard",
     "numpy",
+    "sentencepiece",
+    "tokenizers",
 }
 
 # Who may import whom in the core: a module may name those to its right.

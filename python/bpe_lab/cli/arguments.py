@@ -26,6 +26,7 @@ COMMANDS = (
     "vocab",
     "export",
     "import",
+    "cache",
     "demo",
     "completion",
 )

@@ -212,6 +212,8 @@ _SHOWN_BYTES = 24
 def _around_difference(was: bytes, now: bytes) -> tuple[str, str]:
     """Return both texts from a little before the first difference to a little after it."""
     at = next((i for i, (a, b) in enumerate(zip(was, now, strict=False)) if a != b), min(len(was), len(now)))
+    while 0 < at < len(was) and was[at] & 0xC0 == 0x80:
+        at -= 1
     start = max(0, at - _SHOWN_BYTES // 2)
     return tuple(_readable(text[start : at + _SHOWN_BYTES]) for text in (was, now))  # type: ignore[return-value]
 
