@@ -1,6 +1,6 @@
 """A large comparison made up for looking at the report. Its numbers are invented; only the cuts are real.
 
-    python tests/report_fixture.py comparison.json
+python tests/report_fixture.py comparison.json
 """
 
 import json
@@ -86,23 +86,74 @@ def candidates(rng: random.Random) -> list[dict[str, Any]]:
             "byte_fallback": estimate(rng, 0.07 * premium, 0.05),
         }
         found.append({**candidate(name, name, "byte", size, values), "kind": "loaded"})
-    note = word("r50k_base is not on this machine; put r50k_base.tiktoken into --vocab-dir", "r50k_base가 이 컴퓨터에 없습니다. --vocab-dir에 r50k_base.tiktoken을 넣으세요")
-    found.append({**candidate("r50k_base", "r50k_base", "byte", 50257, {}), "status": "missing", "note": note, "ranked": False, "kind": "loaded"})
+    note = word(
+        "r50k_base is not on this machine; put r50k_base.tiktoken into --vocab-dir",
+        "r50k_base가 이 컴퓨터에 없습니다. --vocab-dir에 r50k_base.tiktoken을 넣으세요",
+    )
+    found.append(
+        {
+            **candidate("r50k_base", "r50k_base", "byte", 50257, {}),
+            "status": "missing",
+            "note": note,
+            "ranked": False,
+            "kind": "loaded",
+        }
+    )
     note = word("loses 3.2 % of eojeol to <unk>", "어절의 3.2 %를 <unk>로 잃음")
     closed = {"tokens_per_byte": estimate(rng, 0.141)}
-    found.append({**candidate("word, closed", "unit=word,closed=true", "word", 32768, closed), "status": "lossy", "note": note, "ranked": False, "kind": "closed"})
-    note = word("vocab must be at least 2,606 for unit syllable, got 2,048", "unit=syllable에는 어휘가 적어도 2,606개 있어야 하는데 2,048개임")
-    found.append({**candidate("syllable 2Ki", "unit=syllable,vocab=2Ki", "syllable", 2048, {}), "status": "failed", "note": note, "ranked": False})
+    found.append(
+        {
+            **candidate("word, closed", "unit=word,closed=true", "word", 32768, closed),
+            "status": "lossy",
+            "note": note,
+            "ranked": False,
+            "kind": "closed",
+        }
+    )
+    note = word(
+        "vocab must be at least 2,606 for unit syllable, got 2,048",
+        "unit=syllable에는 어휘가 적어도 2,606개 있어야 하는데 2,048개임",
+    )
+    found.append(
+        {
+            **candidate("syllable 2Ki", "unit=syllable,vocab=2Ki", "syllable", 2048, {}),
+            "status": "failed",
+            "note": note,
+            "ranked": False,
+        }
+    )
     for i, c in enumerate(found):
         c["id"] = f"c{i}"
     return found
 
 
 def candidate(name: str, recipe: str, unit: str, n_ids: int, values: dict[str, Any]) -> dict[str, Any]:
-    return {"id": "", "name": name, "recipe": recipe, "kind": "trained", "status": "ok", "note": None, "unit": unit, "n_ids": n_ids, "values": values, "ranked": True, "loss": None}
+    return {
+        "id": "",
+        "name": name,
+        "recipe": recipe,
+        "kind": "trained",
+        "status": "ok",
+        "note": None,
+        "unit": unit,
+        "n_ids": n_ids,
+        "values": values,
+        "ranked": True,
+        "loss": None,
+    }
 
 
-def figure(id: str, kind: str, title: tuple[str, str], x: tuple[str, str, str], y: tuple[str, str, str | None], rows: list[dict[str, Any]], series: tuple[str, str] = ("unit", "단위"), caption: tuple[str, str] | None = None, **more: Any) -> dict[str, Any]:
+def figure(
+    id: str,
+    kind: str,
+    title: tuple[str, str],
+    x: tuple[str, str, str],
+    y: tuple[str, str, str | None],
+    rows: list[dict[str, Any]],
+    series: tuple[str, str] = ("unit", "단위"),
+    caption: tuple[str, str] | None = None,
+    **more: Any,
+) -> dict[str, Any]:
     return {
         "id": id, "kind": kind, "title": word(*title), "caption": word(*(caption or ("", ""))),
         "x": {"title": word(x[0], x[1]), "type": x[2]},
@@ -119,15 +170,76 @@ def row(rng: random.Random, x: Any, y: float, series: Any = "", spread: float = 
 def figures(rng: random.Random) -> list[dict[str, Any]]:
     share = ("share", "비율", ".0%")
     tokens = ("tokens per byte", "바이트당 토큰", ".3f")
-    curve = [row(rng, v, TOKENS[u] * (1.13 - 0.105 * i + 0.004 * i * i) * (1 + (0.05 - 0.012 * i if u == "syllable" else 0)), u, 0.006) for u in UNITS for i, v in enumerate(SIZES) if (u, v) != ("syllable", 2048)]
-    premium = [("r50k_base", 5.07), ("cl100k_base", 2.38), ("o200k_base", 1.45), ("byte 8Ki", 1.31), ("byte-char 8Ki", 1.32), ("syllable 8Ki", 1.36), ("jamo 8Ki", 1.29)]
-    kinds = [word("several words", "여러 낱말"), word("a whole word", "한 낱말"), word("part of a word", "낱말의 일부"), word("one character", "한 글자"), word("below a character", "글자보다 작음")]
-    parts = {"byte": (0.02, 0.34, 0.41, 0.15, 0.08), "byte-char": (0.02, 0.34, 0.42, 0.17, 0.05), "syllable": (0.02, 0.30, 0.39, 0.27, 0.02), "jamo": (0.02, 0.36, 0.40, 0.14, 0.08), "jamo:filler": (0.02, 0.35, 0.41, 0.15, 0.07)}
-    anatomy = [word("one syllable", "한 음절"), word("space + one syllable", "빈칸 + 한 음절"), word("several syllables", "여러 음절"), word("jamo fragments", "자모 조각"), word("byte fragments", "바이트 조각")]
-    shapes = {"byte": (0.10, 0.07, 0.43, 0, 0.115), "byte-char": (0.11, 0.07, 0.44, 0, 0.071), "syllable": (0.57, 0.05, 0.21, 0, 0.03), "jamo": (0.09, 0.07, 0.45, 0.047, 0.02), "jamo:filler": (0.09, 0.07, 0.45, 0.052, 0.02)}
-    ways = [word("NFD", "NFD"), word("no spaces", "띄어쓰기 없음"), word("typos", "오타"), word("ㅋㅋㅋ runs", "ㅋㅋㅋ 연속"), word("old Hangul", "옛한글")]
-    robust = {"byte": (5.4, 1.21, 1.09, 1.18, 2.9), "byte-char": (7.2, 1.22, 1.09, 1.2, 3.0), "syllable": (7.9, 1.2, 1.08, 1.22, 3.1), "jamo": (5.6, 1.2, 1.07, 1.15, 2.9), "jamo:nfd-alias": (1.38, 1.2, 1.07, 1.15, 2.9)}
-    bands = [word("top 1k", "상위 1천"), word("1k–10k", "1천–1만"), word("10k–100k", "1만–10만"), word("rarer", "더 드묾"), word("unseen", "학습에 없음")]
+    curve = [
+        row(
+            rng,
+            v,
+            TOKENS[u] * (1.13 - 0.105 * i + 0.004 * i * i) * (1 + (0.05 - 0.012 * i if u == "syllable" else 0)),
+            u,
+            0.006,
+        )
+        for u in UNITS
+        for i, v in enumerate(SIZES)
+        if (u, v) != ("syllable", 2048)
+    ]
+    premium = [
+        ("r50k_base", 5.07),
+        ("cl100k_base", 2.38),
+        ("o200k_base", 1.45),
+        ("byte 8Ki", 1.31),
+        ("byte-char 8Ki", 1.32),
+        ("syllable 8Ki", 1.36),
+        ("jamo 8Ki", 1.29),
+    ]
+    kinds = [
+        word("several words", "여러 낱말"),
+        word("a whole word", "한 낱말"),
+        word("part of a word", "낱말의 일부"),
+        word("one character", "한 글자"),
+        word("below a character", "글자보다 작음"),
+    ]
+    parts = {
+        "byte": (0.02, 0.34, 0.41, 0.15, 0.08),
+        "byte-char": (0.02, 0.34, 0.42, 0.17, 0.05),
+        "syllable": (0.02, 0.30, 0.39, 0.27, 0.02),
+        "jamo": (0.02, 0.36, 0.40, 0.14, 0.08),
+        "jamo:filler": (0.02, 0.35, 0.41, 0.15, 0.07),
+    }
+    anatomy = [
+        word("one syllable", "한 음절"),
+        word("space + one syllable", "빈칸 + 한 음절"),
+        word("several syllables", "여러 음절"),
+        word("jamo fragments", "자모 조각"),
+        word("byte fragments", "바이트 조각"),
+    ]
+    shapes = {
+        "byte": (0.10, 0.07, 0.43, 0, 0.115),
+        "byte-char": (0.11, 0.07, 0.44, 0, 0.071),
+        "syllable": (0.57, 0.05, 0.21, 0, 0.03),
+        "jamo": (0.09, 0.07, 0.45, 0.047, 0.02),
+        "jamo:filler": (0.09, 0.07, 0.45, 0.052, 0.02),
+    }
+    ways = [
+        word("NFD", "NFD"),
+        word("no spaces", "띄어쓰기 없음"),
+        word("typos", "오타"),
+        word("ㅋㅋㅋ runs", "ㅋㅋㅋ 연속"),
+        word("old Hangul", "옛한글"),
+    ]
+    robust = {
+        "byte": (5.4, 1.21, 1.09, 1.18, 2.9),
+        "byte-char": (7.2, 1.22, 1.09, 1.2, 3.0),
+        "syllable": (7.9, 1.2, 1.08, 1.22, 3.1),
+        "jamo": (5.6, 1.2, 1.07, 1.15, 2.9),
+        "jamo:nfd-alias": (1.38, 1.2, 1.07, 1.15, 2.9),
+    }
+    bands = [
+        word("top 1k", "상위 1천"),
+        word("1k–10k", "1천–1만"),
+        word("10k–100k", "1만–10만"),
+        word("rarer", "더 드묾"),
+        word("unseen", "학습에 없음"),
+    ]
     return [
         figure("compression", "band", ("Compression against vocabulary", "어휘 크기와 압축"), ("vocabulary size", "어휘 크기", "log"), tokens, curve, caption=("Lower is shorter. The gap of the syllable unit closes as the vocabulary grows.", "낮을수록 짧습니다. 어휘가 커지면 음절 단위의 차이가 줄어듭니다.")),
         figure("premium", "bar", ("The Korean premium", "한국어 할증"), ("tokenizer", "토크나이저", "nominal"), ("Korean tokens for one English token", "영어 토큰 하나당 한국어 토큰", ".2f"), [{**row(rng, n, v, spread=0.02), "series": ""} for n, v in premium], caption=("The dashed line is the premium in bytes.", "점선은 바이트로 잰 할증입니다."), reference=[{"y": 1.2, "label": word("bytes 1.20", "바이트 1.20")}]),
@@ -145,18 +257,74 @@ def figures(rng: random.Random) -> list[dict[str, Any]]:
 
 
 def tables(rng: random.Random, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    keys = [{"key": "candidate", "title": word("tokenizer", "토크나이저"), "unit": None, "better": None}, {"key": "n_ids", "title": word("ids", "어휘"), "unit": "count", "better": None}]
+    keys = [
+        {"key": "candidate", "title": word("tokenizer", "토크나이저"), "unit": None, "better": None},
+        {"key": "n_ids", "title": word("ids", "어휘"), "unit": "count", "better": None},
+    ]
     keys += [{"key": k, "title": word(*m[0]), "unit": m[1], "better": m[2]} for k, m in METRICS.items()]
-    main = {"id": "main", "title": word("All tokenizers", "모든 토크나이저"), "columns": keys, "rows": [{"candidate": c["id"], "n_ids": c["n_ids"], **c["values"]} for c in found]}
+    main = {
+        "id": "main",
+        "title": word("All tokenizers", "모든 토크나이저"),
+        "columns": keys,
+        "rows": [{"candidate": c["id"], "n_ids": c["n_ids"], **c["values"]} for c in found],
+    }
     made = [main]
-    for id, en, ko in (("byte-fallback", "Byte fallback", "바이트 대체"), ("scripts", "By script", "문자별"), ("bands", "By frequency band", "빈도대별"), ("context", "What fits into 1,024 tokens", "1,024토큰에 들어가는 글"), ("train-sets", "Training sets", "학습 글"), ("samples", "Samples", "표본"), ("mix", "Mixtures", "혼합"), ("closed", "Closed vocabularies", "닫힌 어휘"), ("morphology", "Morphology", "형태소"), ("vocabulary", "Use of the vocabulary", "어휘의 쓰임")):
+    for id, en, ko in (
+        ("byte-fallback", "Byte fallback", "바이트 대체"),
+        ("scripts", "By script", "문자별"),
+        ("bands", "By frequency band", "빈도대별"),
+        ("context", "What fits into 1,024 tokens", "1,024토큰에 들어가는 글"),
+        ("train-sets", "Training sets", "학습 글"),
+        ("samples", "Samples", "표본"),
+        ("mix", "Mixtures", "혼합"),
+        ("closed", "Closed vocabularies", "닫힌 어휘"),
+        ("morphology", "Morphology", "형태소"),
+        ("vocabulary", "Use of the vocabulary", "어휘의 쓰임"),
+    ):
         columns = [{"key": "candidate", "title": word("tokenizer", "토크나이저"), "unit": None, "better": None}]
-        columns += [{"key": f"k{i}", "title": word(t, k), "unit": u, "better": b} for i, (t, k, u, b) in enumerate((("characters", "글자", "share", "lower"), ("syllables", "음절", "share", "lower"), ("eojeol", "어절", "share", "lower"), ("bytes per token", "토큰당 바이트", "bytes/token", "higher")))]
-        rows = [{"candidate": c["id"], **{f"k{i}": estimate(rng, v * rng.uniform(0.5, 1.5)) for i, v in enumerate((0.04, 0.06, 0.11, 3.4))}} for c in found if c["status"] == "ok"]
+        columns += [
+            {"key": f"k{i}", "title": word(t, k), "unit": u, "better": b}
+            for i, (t, k, u, b) in enumerate(
+                (
+                    ("characters", "글자", "share", "lower"),
+                    ("syllables", "음절", "share", "lower"),
+                    ("eojeol", "어절", "share", "lower"),
+                    ("bytes per token", "토큰당 바이트", "bytes/token", "higher"),
+                )
+            )
+        ]
+        rows = [
+            {
+                "candidate": c["id"],
+                **{f"k{i}": estimate(rng, v * rng.uniform(0.5, 1.5)) for i, v in enumerate((0.04, 0.06, 0.11, 3.4))},
+            }
+            for c in found
+            if c["status"] == "ok"
+        ]
         made.append({"id": id, "title": word(en, ko), "columns": columns, "rows": rows})
-    columns = [{"key": "eojeol", "title": word("eojeol", "어절"), "unit": None, "better": None}, {"key": "count", "title": word("count", "횟수"), "unit": "count", "better": None}, {"key": "a", "title": word("trained on reviews", "리뷰로 학습"), "unit": None, "better": None}, {"key": "b", "title": word("trained on documents", "문서로 학습"), "unit": None, "better": None}]
-    rows = [{"eojeol": e, "count": n, "a": a, "b": b} for e, n, a, b in (("것이다", 412, "것|이다", "것이다"), ("재밌다", 390, "재밌다", "재|밌|다"), ("사용할", 371, "사|용|할", "사용할"), ("너무너무", 250, "너무너무", "너무|너무"))]
-    made.append({"id": "cut-differently", "title": word("The commonest eojeol cut differently", "가장 흔한, 다르게 잘린 어절"), "columns": columns, "rows": rows})
+    columns = [
+        {"key": "eojeol", "title": word("eojeol", "어절"), "unit": None, "better": None},
+        {"key": "count", "title": word("count", "횟수"), "unit": "count", "better": None},
+        {"key": "a", "title": word("trained on reviews", "리뷰로 학습"), "unit": None, "better": None},
+        {"key": "b", "title": word("trained on documents", "문서로 학습"), "unit": None, "better": None},
+    ]
+    rows = [
+        {"eojeol": e, "count": n, "a": a, "b": b}
+        for e, n, a, b in (
+            ("것이다", 412, "것|이다", "것이다"),
+            ("재밌다", 390, "재밌다", "재|밌|다"),
+            ("사용할", 371, "사|용|할", "사용할"),
+            ("너무너무", 250, "너무너무", "너무|너무"),
+        )
+    ]
+    made.append(
+        {
+            "id": "cut-differently",
+            "title": word("The commonest eojeol cut differently", "가장 흔한, 다르게 잘린 어절"),
+            "columns": columns,
+            "rows": rows,
+        }
+    )
     return made  # fmt: skip
 
 
@@ -175,9 +343,27 @@ def questions(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     made = []
     for n, (en, ko, answer_en, answer_ko, metric) in enumerate(asked, 1):
         shown = [c for c in found if c["name"].endswith(" 8Ki") and c["status"] == "ok"]
-        figures = [{"label": word(c["name"], c["name"]), "candidate": c["id"], "metric": metric, "estimate": c["values"][metric]} for c in shown if metric]
-        needs = {"what": word("bits that a model spends inside a syllable", "모델이 음절 안에서 쓰는 비트"), "command": "bpe-lab lm compare --lang ko"} if n in (4, 6) else None
-        made.append({"n": n, "question": word(en, ko), "answer": word(answer_en, answer_ko), "figures": figures, "needs": needs})
+        figures = [
+            {
+                "label": word(c["name"], c["name"]),
+                "candidate": c["id"],
+                "metric": metric,
+                "estimate": c["values"][metric],
+            }
+            for c in shown
+            if metric
+        ]
+        needs = (
+            {
+                "what": word("bits that a model spends inside a syllable", "모델이 음절 안에서 쓰는 비트"),
+                "command": "bpe-lab lm compare --lang ko",
+            }
+            if n in (4, 6)
+            else None
+        )
+        made.append(
+            {"n": n, "question": word(en, ko), "answer": word(answer_en, answer_ko), "figures": figures, "needs": needs}
+        )
     return made
 
 
@@ -186,7 +372,9 @@ def comparison(seed: int = 0) -> dict[str, Any]:
     rng = random.Random(seed)
     found = candidates(rng)
     shown = [c for c in found if c["name"].endswith((" 4Ki", " 8Ki"))]
-    cuts = {c["id"]: [cuts_of(t, c["unit"], 2000 if c["n_ids"] < 5000 else 4000) for t in SENTENCES.values()] for c in shown}
+    cuts = {
+        c["id"]: [cuts_of(t, c["unit"], 2000 if c["n_ids"] < 5000 else 4000) for t in SENTENCES.values()] for c in shown
+    }
     return {
         "schema": 1, "kind": "comparison", "lang": "ko",
         "title": word("Which tokenizer for Korean?", "한국어에는 어떤 토크나이저가 좋은가"),

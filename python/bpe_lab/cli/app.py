@@ -9,7 +9,18 @@ import traceback
 from collections.abc import Sequence
 from signal import SIGINT, SIGTERM
 
-from bpe_lab.cli import caching, completion, counting, demo, encoding, exchange, inspecting, training, vocabulary
+from bpe_lab.cli import (
+    caching,
+    completion,
+    counting,
+    demo,
+    encoding,
+    exchange,
+    inspecting,
+    reporting,
+    training,
+    vocabulary,
+)
 from bpe_lab.cli.arguments import Parser, add_talk, epilog
 from bpe_lab.cli.exits import Exit, exit_for
 from bpe_lab.cli.interrupts import ENDINGS, Terminated, hear_sigterm
@@ -60,7 +71,19 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and stop")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for module in (training, counting, encoding, inspecting, vocabulary, exchange, caching, demo, completion):
+    everything = (
+        training,
+        counting,
+        encoding,
+        inspecting,
+        vocabulary,
+        exchange,
+        reporting,
+        caching,
+        demo,
+        completion,
+    )
+    for module in everything:
         module.add_to(commands)
     for command in commands.choices.values():
         add_talk(command)

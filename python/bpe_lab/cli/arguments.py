@@ -27,6 +27,7 @@ COMMANDS = (
     "export",
     "import",
     "cache",
+    "report",
     "demo",
     "completion",
 )

@@ -13,7 +13,6 @@ from bpe_lab.report.words import WORDS
 Figure = dict[str, Any]
 Spec = dict[str, Any]
 
-KINDS = ("line", "band", "bar", "grouped-bar", "stacked-bar", "scatter")
 FONT = (
     '"Pretendard Variable", Pretendard, -apple-system, BlinkMacSystemFont, "Segoe UI", "Apple SD Gothic Neo", '
     '"Malgun Gothic", "Noto Sans KR", "Noto Sans CJK KR", "Noto Sans", Roboto, sans-serif'
@@ -23,18 +22,15 @@ FONT = (
 _SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right"]
 _DASHES = [[1, 0], [6, 3], [2, 2], [9, 3, 2, 3], [4, 2], [12, 3], [1, 3]]
 _LINE_HEIGHT = 260
-_BAR_STEP, _GROUPED_STEP = 26, 13
+_BAR_STEP, _GROUPED_STEP = 28, 12
+_PLAIN = ",.12~g"
+_IN_ORDER = {"window": [{"op": "row_number", "as": "order"}], "groupby": ["x"]}
+"""The place of each series in a stack: the order of the rows, not the alphabet's."""
 _PICKED = "length(picked) == 0 || indexof(picked, datum.series) >= 0"
 
 
 def spec(figure: Figure) -> Spec:
-    """Return the specification of one figure, its words in both languages.
-
-    Raises:
-        ValueError: its kind is none of `KINDS`.
-    """
-    if figure["kind"] not in KINDS:
-        raise ValueError(f"figure {figure['id']!r} has the kind {figure['kind']!r}, known are {', '.join(KINDS)}")
+    """Return the specification of one figure, its words in both languages."""
     layers = {"line": _lines, "band": _lines, "scatter": _dots}.get(figure["kind"], _bars)(figure)
     return {
         "data": {"values": rows(figure)},
@@ -150,19 +146,21 @@ def _dots(figure: Figure) -> list[Spec]:
 def _bars(figure: Figure) -> list[Spec]:
     """Return horizontal bars: names of tokenizers are long, and a phone is narrow."""
     stacked = figure["kind"] == "stacked-bar"
-    place = {"y": {"field": "x", "type": "nominal", "sort": None, "axis": _name_axis(figure)}}
-    if figure["kind"] == "grouped-bar":
+    grouped = figure["kind"] == "grouped-bar"
+    scale = {"paddingInner": 0.22 if grouped else 0.38, "paddingOuter": 0.12}
+    place = {"y": {"field": "x", "type": "nominal", "sort": None, "axis": _name_axis(), "scale": scale}}
+    if grouped:
         place["yOffset"] = {"field": "series", "type": "nominal", "sort": None, "scale": {"paddingInner": 0.15}}
     length = {**_y(figure), "stack": "zero" if stacked else None}
     length["scale"] = {"zero": True, "nice": not stacked}
     colour = _colour(figure)
-    bar = {
+    bar: Spec = {
         "mark": {"type": "bar", "stroke": "var(--paper)" if stacked else None, "strokeWidth": 1 if stacked else 0},
         "encoding": {**place, "x": length, **colour, **_faded(), "tooltip": _tooltip(figure)},
     }
     if stacked:
         bar["encoding"]["order"] = {"field": "order", "type": "quantitative"}
-        bar["transform"] = [_in_order(figure)]
+        bar["transform"] = [_IN_ORDER]
         return [bar]
     return [bar, _whiskers(figure, place, length), *_limits(figure, place, length)]
 
@@ -193,10 +191,11 @@ def _references(figure: Figure) -> list[Spec]:
     layers: list[Spec] = []
     for reference in figure.get("reference") or []:
         at = {channel: {"datum": reference["y"]}}
-        layers.append({"mark": {"type": "rule", "color": "var(--cut)", "strokeDash": [4, 3]}, "encoding": at})
-        place = {"align": "left", "dx": 4, "y": 8} if channel == "x" else {"align": "right", "dy": -6, "x": "width"}
+        once = {"data": {"values": [{}]}, "encoding": at}
+        layers.append({**once, "mark": {"type": "rule", "color": "var(--cut)", "strokeDash": [4, 3]}})
+        place = {"align": "center", "dy": -9, "y": 0} if channel == "x" else {"align": "right", "dy": -6, "x": "width"}
         text = {"type": "text", "color": "var(--cut)", "fontSize": 11, "text": reference["label"], **place}
-        layers.append({"mark": text, "encoding": at})
+        layers.append({**once, "mark": text})
     return layers
 
 
@@ -211,20 +210,16 @@ def _x(figure: Figure) -> Spec:
             "scale": {"type": "point", "padding": 0.4},
             "axis": {"labelAngle": 0, "labelOverlap": "greedy", "grid": False},
         }
-    scale: Spec = {"zero": False, "padding": 14, "nice": False}
-    if kind == "log":
-        scale["type"] = "log"
+    scale: Spec = {"padding": 14, "nice": False, **({"type": "log"} if kind == "log" else {"zero": False})}
     ticks = sorted({row["x"] for row in figure["rows"] if values.is_number(row["x"])})
-    axis: Spec = {"grid": False, "format": figure["x"].get("format", ","), "labelOverlap": "greedy"}
-    if len(ticks) <= 8:
+    axis: Spec = {"grid": False, "format": figure["x"].get("format", _PLAIN), "labelOverlap": "greedy", "tickCount": 6}
+    if len(ticks) <= 8 and figure["kind"] != "scatter":
         axis["values"] = ticks
     return {"field": "x", "type": "quantitative", "title": title, "scale": scale, "axis": axis}
 
 
 def _y(figure: Figure) -> Spec:
-    scale: Spec = {"zero": False, "nice": True}
-    if figure["y"].get("type") == "log":
-        scale["type"] = "log"
+    scale: Spec = {"nice": True, **({"type": "log"} if figure["y"].get("type") == "log" else {"zero": False})}
     axis = {"format": _vega_form(form_of(figure)), "tickCount": 5, "domain": False, "ticks": False}
     return {"field": "y", "type": "quantitative", "title": figure["y"].get("title"), "scale": scale, "axis": axis}
 
@@ -234,7 +229,7 @@ def _vega_form(form: str) -> str:
     return form.replace("%", "~%") if form.endswith("%") else form.replace("f", "~f")
 
 
-def _name_axis(figure: Figure) -> Spec:
+def _name_axis() -> Spec:
     return {"title": None, "labelLimit": 132, "labelPadding": 6, "domain": False, "ticks": False}
 
 
@@ -262,13 +257,8 @@ def _faded() -> Spec:
     return {"opacity": {"condition": {"test": _PICKED, "value": 1}, "value": 0.12}}
 
 
-def _in_order(figure: Figure) -> Spec:
-    """Return the place of each series in the stack: the order of the rows, not the alphabet's."""
-    return {"window": [{"op": "row_number", "as": "order"}], "groupby": ["x"]}
-
-
 def _tooltip(figure: Figure) -> list[Spec]:
-    x_form = {"format": figure["x"].get("format", ",")} if figure["x"].get("type", "nominal") != "nominal" else {}
+    x_form = {"format": figure["x"].get("format", _PLAIN)} if figure["x"].get("type", "nominal") != "nominal" else {}
     kind = "nominal" if not x_form else "quantitative"
     tips: list[Spec] = [{"field": "x", "type": kind, "title": figure["x"].get("title"), **x_form}]
     if series(figure) not in ([""], []):

@@ -14,7 +14,7 @@ LIGHT = {
     "sunk": "#f3f1ec",
     "ink": "#1b1d21",
     "soft": "#565b64",
-    "faint": "#6d727b",
+    "faint": "#666b74",
     "line": "#e2dfd7",
     "strong-line": "#8b8f96",
     "accent": "#2450c4",

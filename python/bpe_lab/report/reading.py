@@ -12,6 +12,9 @@ from bpe_lab.errors import FormatError
 SCHEMA = 1
 """The version of a comparison's JSON that is read."""
 
+KINDS = ("line", "band", "bar", "grouped-bar", "stacked-bar", "scatter")
+"""Kinds of figures."""
+
 _LISTS = ("summary", "questions", "candidates", "figures", "tables")
 _NEEDED = {
     "questions": ("question", "answer"),
@@ -48,6 +51,8 @@ def _check_parts(clean: dict[str, Any]) -> None:
                 if key not in part:
                     raise FormatError(f"{section}[{i}] has no {key!r}", "see docs/report.md for the schema")
     for i, figure in enumerate(clean["figures"]):
+        if figure["kind"] not in KINDS:
+            raise FormatError(f"figures[{i}] has the kind {figure['kind']!r}", f"known are {', '.join(KINDS)}")
         figure["rows"] = _list_of_objects(figure["rows"], f"figures[{i}].rows")
         for axis in ("x", "y"):
             figure[axis] = _mapping(figure[axis], f"figures[{i}].{axis}")

@@ -28,7 +28,6 @@ def charts(comparison: Part) -> list[Part]:
             "anchor": anchors.of(figure["id"]),
             "title": figure["title"],
             "caption": figure.get("caption"),
-            "wide": len(figure["rows"]) > 24 and figure["kind"] == "grouped-bar",
             "description": figures.description(figure),
             "table": figures.alternative(figure),
         }
@@ -82,10 +81,10 @@ def explorer(comparison: Part) -> Part | None:
     }
 
 
-def facts(comparison: Part) -> list[tuple[str, Any, str]]:
+def facts(comparison: Part) -> list[tuple[str, Any, Part]]:
     """Return the texts that were used: key of its label, its name, and what it holds."""
-    texts = comparison["texts"]
-    return [(f"text_{role}", texts[role].get("name", ""), texts[role]) for role in texts if isinstance(texts[role], dict)]
+    texts = {role: about for role, about in comparison["texts"].items() if isinstance(about, dict)}
+    return [(f"text_{role}", about.get("name", ""), about) for role, about in texts.items()]
 
 
 def _strips(found: Iterable[Part], comparison: Part) -> list[Part]:
@@ -161,8 +160,7 @@ def _candidate(row: Part, by_id: dict[str, Part]) -> Part:
     for key in ("candidate", "id"):
         if isinstance(row.get(key), str) and row[key] in by_id:
             return by_id[row[key]]
-    names = {c["name"]: c for c in by_id.values() if isinstance(c["name"], str)}
-    return names.get(row.get("name") if isinstance(row.get("name"), str) else "", {})
+    return next((c for c in by_id.values() if c["name"] == row.get("name")), {})
 
 
 def _cell(value: Any, form: str, by_id: dict[str, Part]) -> Part:

@@ -59,14 +59,14 @@ def form_of(unit: str | None, values: Iterable[Any], given: str | None = None) -
     `given` wins; shares become percent; whole numbers stay whole; the rest gets the decimals that leave the largest
     of them three digits.
 
-    >>> form_of("share", [0.12]), form_of("tokens/byte", [0.312, 0.4]), form_of(None, [2048, 4096]), form_of("", [2.381])
-    ('.1%', '.3f', ',d', '.2f')
+    >>> [form_of("share", [0.12]), form_of("share", [0.0012]), form_of("tokens/byte", [0.3]), form_of(None, [2048])]
+    ['.1%', '.2%', '.3f', ',d']
     """
     numbers = [number for value in values for number in (point(value), *(ends(value) or ())) if number is not None]
     if given and _usable(given, numbers):
         return given
     if unit in _SHARES:
-        return ".1%"
+        return f".{_share_decimals(numbers)}%"
     whole = all(float(number).is_integer() for number in numbers)
     if numbers and whole and (unit in _COUNTS or max(map(abs, numbers)) >= 10):
         return ",d"
@@ -79,13 +79,13 @@ def shown(value: Any, form: str) -> str:
     """Return the number of a value in `form`, with a true minus; a dash where there is none.
 
     >>> shown({"value": -0.0147, "low": None, "high": None}, ".1%"), shown(None, ".3f"), shown(2048, ",d")
-    ('−1.5%', '–', '2,048')
+    ('−1.5\xa0%', '–', '2,048')
     """
     number = point(value)
     if number is None:
         return _NONE
     text = format(round(number) if form.endswith("d") else number, form)
-    return text.replace("-", "−")
+    return text.replace("-", "−").replace("%", "\u00a0%")
 
 
 def interval_shown(value: Any, form: str) -> str:
@@ -98,12 +98,19 @@ def interval_shown(value: Any, form: str) -> str:
     if bounds is None:
         return ""
     low, high = (shown(bound, _finer(form, bounds)) for bound in bounds)
+    low = low.removesuffix("\u00a0%")
     return f"{low} – {high}" if "−" not in low + high else f"{low} … {high}"
 
 
 def _finer(form: str, bounds: tuple[float, float]) -> str:
     """Return `form` for the ends of an interval: whole numbers would hide where the ends lie between them."""
     return ",.0f" if form.endswith("d") and not all(float(bound).is_integer() for bound in bounds) else form
+
+
+def _share_decimals(numbers: list[float]) -> int:
+    """Return how many decimals percents need so that the largest still says something: 12.3 %, 0.12 %, 0.012 %."""
+    largest = max(map(abs, numbers), default=1.0)
+    return 1 if largest >= 0.01 or largest == 0 else min(1 - math.floor(math.log10(100 * largest)), 4)
 
 
 def _usable(form: str, numbers: list[float]) -> bool:

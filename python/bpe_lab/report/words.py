@@ -64,20 +64,22 @@ WORDS: dict[str, dict[str, str]] = {
     "type_own": {"en": "Type your own", "ko": "직접 입력"},
     "type_here": {"en": "Your text", "ko": "입력할 글"},
     "type_note": {
-        "en": "Encoded in this page, by the same merges and the same rules; nothing leaves it. Only tokenizers that the "
-        "page can follow exactly are shown.",
+        "en": "Encoded in this page, by the same merges and the same rules; nothing leaves it. Only tokenizers that "
+        "the page can follow exactly are shown.",
         "ko": "이 페이지 안에서 같은 병합과 같은 규칙으로 인코딩하며, 입력은 밖으로 나가지 않습니다. 정확히 재현할 수 "
         "있는 토크나이저만 보입니다.",
     },
     "type_limit": {"en": "The first {n} characters are shown.", "ko": "앞의 {n}자만 보입니다."},
-    "tokens": {"en": "tokens", "ko": "토큰"},
+    "n_tokens": {"en": "{n} token|{n} tokens", "ko": "토큰 {n}개"},
     "token": {"en": "token", "ko": "토큰"},
     "bytes": {"en": "bytes", "ko": "바이트"},
-    "characters": {"en": "characters", "ko": "글자"},
-    "cut_syllables": {"en": "cut characters", "ko": "잘린 글자"},
+    "n_bytes": {"en": "{n} byte|{n} bytes", "ko": "{n}바이트"},
+    "n_characters": {"en": "{n} character|{n} characters", "ko": "글자 {n}개"},
+    "n_cut": {"en": "{n} character cut|{n} characters cut", "ko": "잘린 글자 {n}개"},
     "cut_means": {
         "en": "사⟨1/3⟩ marks a cut inside a character: the first of its three bytes, or its onset by name.",
-        "ko": "사⟨1/3⟩은 글자 안에서 잘렸다는 표시입니다. 세 바이트 중 첫째라는 뜻이며, 자모 단위에서는 자모를 적습니다.",
+        "ko": "사⟨1/3⟩은 글자 안에서 잘렸다는 표시입니다. 세 바이트 중 첫째라는 뜻이며, "
+        "자모 단위에서는 자모를 적습니다.",
     },
     "explorer_keys": {
         "en": "Hover over a token for its bytes, or enter a row and use the arrow keys.",
@@ -99,26 +101,26 @@ WORDS: dict[str, dict[str, str]] = {
         "en": "There is no loss here: it takes a trained model. To get it, run",
         "ko": "손실값은 학습한 모델이 있어야 나옵니다. 다음 명령으로 얻습니다.",
     },
-    "row_count": {"en": "{n} rows", "ko": "{n}행"},
+    "row_count": {"en": "{n} row|{n} rows", "ko": "{n}행"},
     "made_with": {"en": "Made with", "ko": "만든 도구"},
     "command": {"en": "Command", "ko": "명령"},
     "took": {"en": "Time", "ko": "걸린 시간"},
-    "seconds": {"en": "{n} seconds", "ko": "{n}초"},
+    "seconds": {"en": "{n} second|{n} seconds", "ko": "{n}초"},
     "unicode": {"en": "Unicode tables", "ko": "유니코드 표"},
     "text_train": {"en": "Trained on", "ko": "학습 글"},
     "text_eval": {"en": "Measured on", "ko": "측정 글"},
     "text_parallel": {"en": "Parallel text", "ko": "병렬 글"},
-    "documents": {"en": "documents", "ko": "문서"},
-    "pairs": {"en": "pairs of lines", "ko": "줄 쌍"},
-    "tokenizers": {"en": "tokenizers", "ko": "토크나이저"},
+    "n_documents": {"en": "{n} document|{n} documents", "ko": "문서 {n}개"},
+    "n_pairs": {"en": "{n} pair of lines|{n} pairs of lines", "ko": "줄 쌍 {n}개"},
+    "n_tokenizers": {"en": "{n} tokenizer|{n} tokenizers", "ko": "토크나이저 {n}개"},
     "how_to_read": {"en": "How to read it", "ko": "읽는 법"},
     "reading": {
-        "en": "Intervals are 95 % bootstrap intervals over documents: they say how much the value would move with other "
-        "documents of the same kind, and nothing about other kinds of text. Two values whose intervals do not overlap "
-        "differ; two that overlap may still differ, since differences are tested in pairs on the same documents.",
-        "ko": "구간은 문서를 다시 뽑는 부트스트랩으로 얻은 95 % 구간입니다. 같은 종류의 다른 문서에서 값이 얼마나 움직일지를 "
-        "말할 뿐, 다른 종류의 글에 대해서는 아무것도 말하지 않습니다. 구간이 겹치지 않으면 두 값은 다릅니다. 겹쳐도 다를 수 "
-        "있는데, 차이는 같은 문서 위에서 짝지어 따지기 때문입니다.",
+        "en": "Intervals are 95 % bootstrap intervals over documents: they say how much the value would move with "
+        "other documents of the same kind, and nothing about other kinds of text. Two values whose intervals do not "
+        "overlap differ; two that do may still differ, since differences are tested in pairs on the same documents.",
+        "ko": "구간은 문서를 다시 뽑는 부트스트랩으로 얻은 95 % 구간입니다. 같은 종류의 다른 문서에서 값이 얼마나 "
+        "움직일지를 말할 뿐, 다른 종류의 글에 대해서는 아무것도 말하지 않습니다. 구간이 겹치지 않으면 두 값은 "
+        "다릅니다. 겹쳐도 다를 수 있는데, 차이는 같은 문서 위에서 짝지어 따지기 때문입니다.",
     },
     "definitions": {"en": "Metrics", "ko": "지표"},
     "metric": {"en": "Metric", "ko": "지표"},
@@ -132,3 +134,13 @@ WORDS: dict[str, dict[str, str]] = {
     "name": {"en": "Name", "ko": "이름"},
     "back_to_top": {"en": "Back to the top", "ko": "맨 위로"},
 }
+
+
+def counted(word: dict[str, str], n: str) -> dict[str, str]:
+    """Return a word about `n` things; English has a form for one before the bar.
+
+    >>> counted({"en": "{n} row|{n} rows", "ko": "{n}행"}, "1")
+    {'en': '1 row', 'ko': '1행'}
+    """
+    one, _, many = word["en"].partition("|")
+    return {"en": (one if n == "1" or not many else many).replace("{n}", n), "ko": word["ko"].replace("{n}", n)}

@@ -15,7 +15,6 @@ const MARKS = {
 async function drawChart(index) {
   const { spec, legend, description } = localised(data.charts[index]);
   const place = document.querySelector(`[data-chart="${index}"]`);
-  place.setAttribute("aria-label", description);
   views[index]?.finalize();
   const drawn = await vegaEmbed(place, spec, {
     ast: true,
@@ -24,6 +23,8 @@ async function drawChart(index) {
     tooltip: (_handler, event, _item, value) => chartTip(event, value),
   });
   views[index] = drawn;
+  place.setAttribute("role", "img");
+  place.setAttribute("aria-label", description);
   place.querySelector("svg").setAttribute("aria-hidden", "true");
   drawLegend(index, legend, drawn.view);
 }

@@ -56,17 +56,17 @@ function drawCuts() {
 }
 
 function sizeOf(text) {
-  return `${[...text].length} ${word("characters")} · ${encoder.encode(text).length} ${word("bytes")}`;
+  return `${counted("n_characters", [...text].length)} · ${counted("n_bytes", encoder.encode(text).length)}`;
 }
 
 function cutRow(row, most, fewest) {
   const n = row.tokens.length;
   const cut = nCut(row.tokens);
-  const count = element("div", { class: "cut-count" }, element("b", {}, String(n)), ` ${word("tokens")}`);
+  const count = element("div", { class: "cut-count" }, counted("n_tokens", n));
   if (n === fewest) count.append(` · ${word("shortest")}`);
-  if (cut) count.append(` · ${cut} ${word("cut_syllables")}`);
+  if (cut) count.append(` · ${counted("n_cut", cut)}`);
   const bar = element("span", { class: "cut-bar", "aria-hidden": "true" });
-  bar.style.width = `${(100 * n) / most}%`;
+  bar.style.setProperty("--share", `${(100 * n) / most}%`);
   const name = element("div", { class: "cut-name" }, element("span", {}, row.name), count, bar);
   return element("div", { class: "cut" }, name, tokenStrip(row));
 }
@@ -87,7 +87,7 @@ function tokenStrip(row) {
 function tokenBox(token) {
   const box = element("span", { class: "token" });
   box.classList.toggle("broken", token.parts.some((part) => part.share));
-  if (token.parts.length === 0) box.append(element("span", { class: "mark" }, "∅"));
+  if (token.parts.length === 0) box.append(element("span", { class: "mark" }, "␛"));
   for (const part of token.parts) box.append(...shownPart(part));
   return box;
 }

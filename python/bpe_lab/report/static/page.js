@@ -6,6 +6,11 @@ const listeners = [];
 
 const language = () => root.dataset.lang;
 const word = (key) => data.words[key][language()];
+// Twin of `words.counted`.
+const counted = (key, n) => {
+  const forms = word(key).split("|");
+  return (n === 1 ? forms[0] : forms.at(-1)).replace("{n}", n);
+};
 const element = (name, attributes = {}, ...children) => {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
