@@ -1,0 +1,252 @@
+"""Runs a plan: makes each tokenizer, measures it on the texts that its studies want, and keeps what came out.
+
+One runner for every study. What was measured is cached by content, so an interrupted run goes on where it stopped. A
+tokenizer that is missing, breaks or loses text becomes a row that says so. Draws no conclusions: `studies` and
+`answers` do.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from bpe_lab.compare.cache import Cache
+from bpe_lab.compare.candidates import Candidate, Failed, Missing, load_candidate
+from bpe_lab.compare.keeping import Keeper
+from bpe_lab.compare.plan import EVAL, Both, Entry, Job, Plan, Study, both, parallel, variant
+from bpe_lab.compare.recipe import Loaded, parse_tokenizer
+from bpe_lab.compare.texts import training_text
+from bpe_lab.compare.trained import Trainer
+from bpe_lab.metrics import METRICS, Estimate, Measurement, paired
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Make = Callable[[Entry], "Candidate | Missing | Failed"]
+
+VARIANTS = ("nfd", "no_spaces", "typo", "laugh")
+"""Transforms of the evaluation text, called as the metric that compares with and without."""
+
+
+class Progress(NamedTuple):
+    """How far a comparison has come."""
+
+    n_done: int
+    n_jobs: int
+    what: str
+
+
+class Cuts(NamedTuple):
+    """Where a tokenizer cut documents: the byte end of each token within its document."""
+
+    ends: "NDArray[np.uint64]"
+    offsets: "NDArray[np.uint64]"
+
+    def of(self, i: int) -> "NDArray[np.uint64]":
+        """Return the ends in document `i`."""
+        return self.ends[int(self.offsets[i]) : int(self.offsets[i + 1])]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What it took on this machine, this time: no property of a tokenizer, and never cached."""
+
+    make_seconds: float
+    """To train or load it; little where it was in the cache."""
+    encode_mb_per_s: float | None
+    """None where the measurement was in the cache."""
+
+
+@dataclass
+class Result:
+    """What came out for one tokenizer."""
+
+    id: str
+    entry: Entry
+    study: str
+    """The first study that has it."""
+    status: str = "ok"
+    """`ok`, `lossy`, `missing` or `failed`."""
+    note: Both | None = None
+    kind: str = "trained"
+    unit: str = ""
+    n_ids: int = 0
+    n_tokens: int = 0
+    tokens: frozenset[bytes] = frozenset()
+    """What tokens there are, without special ones."""
+    on: dict[str, Measurement] = field(default_factory=dict)
+    cuts: dict[str, Cuts] = field(default_factory=dict)
+    given: dict[str, Estimate] = field(default_factory=dict)
+    """Metrics that no measurement holds: what a closed vocabulary loses, morphology."""
+    cost: Cost | None = None
+
+    @property
+    def measured(self) -> bool:
+        """Whether there are figures."""
+        return bool(self.on)
+
+
+class Results:
+    """Results by recipe, and any metric of them with its interval."""
+
+    def __init__(self, plan: Plan, results: Sequence[Result]) -> None:
+        self.plan = plan
+        self.all = list(results)
+        self._by_recipe = {result.entry.recipe: result for result in results}
+        self._known: dict[tuple[str, str], Estimate | None] = {}
+
+    def of(self, study: Study) -> Iterator[tuple[Entry, Result]]:
+        """Yield the entries of a study, in order, each with its result."""
+        for entry in study.entries:
+            yield entry, self._by_recipe[entry.recipe]
+
+    def value(self, result: Result, name: str) -> Estimate | None:
+        """Return a metric with its interval; None where it was not measured or has no value."""
+        key = (result.id, name)
+        if key not in self._known:
+            self._known[key] = self._value(result, name)
+        return self._known[key]
+
+    def _value(self, result: Result, name: str) -> Estimate | None:
+        metric = METRICS[name]
+        if metric.reads == "given":
+            return result.given.get(name)
+        if metric.reads == "pair":
+            return self._ratio(result, name)
+        measurement = result.on.get(EVAL)
+        if measurement is None or name not in measurement.names():
+            return None
+        return _real(measurement.interval(name, seed=self.plan.seed))
+
+    def _ratio(self, result: Result, name: str) -> Estimate | None:
+        """Return a metric of two texts that match document by document."""
+        column = METRICS[name].numerator[0]
+        top, below = variant(name), EVAL
+        if METRICS[name].group == "premium":
+            if self.plan.languages is None:
+                return None
+            top, below = map(parallel, self.plan.languages)
+        if top not in result.on or below not in result.on:
+            return None
+        return _real(paired(result.on[top], result.on[below], column, how="ratio", seed=self.plan.seed))
+
+    def relative(self, result: Result, other: Result, name: str) -> Estimate | None:
+        """Return by what part of `other`'s value `result` differs from it on the evaluation text, document by document.
+
+        -0.02 means 2 % less.
+        """
+        ratio = self._paired(result, other, name, "ratio")
+        return ratio and Estimate(ratio.value - 1, _less_one(ratio.low), _less_one(ratio.high))
+
+    def difference(self, result: Result, other: Result, name: str) -> Estimate | None:
+        """Return `result`'s value less `other`'s on the evaluation text, document by document."""
+        return self._paired(result, other, name, "difference")
+
+    def _paired(self, result: Result, other: Result, name: str, how: Literal["ratio", "difference"]) -> Estimate | None:
+        a, b = result.on.get(EVAL), other.on.get(EVAL)
+        if a is None or b is None or name not in a.names() or name not in b.names():
+            return None
+        return _real(paired(a, b, name, how=how, seed=self.plan.seed))
+
+
+def _less_one(x: float | None) -> float | None:
+    return None if x is None else x - 1
+
+
+def _real(value: Estimate) -> Estimate | None:
+    return value if value.to_json()["value"] is not None else None
+
+
+def maker(plan: Plan, cache: Cache, vocab_dir: Path | None = None) -> Make:
+    """Return what makes a tokenizer of an entry: trains a recipe on the plan's texts, or loads what is there."""
+    trainer = Trainer(cache, plan.threads)
+
+    def make(entry: Entry) -> "Candidate | Missing | Failed":
+        spec = parse_tokenizer(entry.recipe)
+        if isinstance(spec, Loaded):
+            return load_candidate(spec, vocab_dir)
+        return trainer.make(spec, training_text(spec, plan.train, plan.sources))
+
+    return make
+
+
+def run(plan: Plan, make: Make, keeper: Keeper, progress: Callable[[Progress], None] | None = None) -> Results:
+    """Make and measure every tokenizer of `plan`. Ctrl-C loses the one at work and no other."""
+    jobs = plan.jobs()
+    results = []
+    for n_done, job in enumerate(jobs):
+        if progress:
+            progress(Progress(n_done, len(jobs), job.entry.name))
+        results.append(_result(f"c{n_done + 1}", job, plan, make, keeper))
+    if progress:
+        progress(Progress(len(jobs), len(jobs), ""))
+    return Results(plan, results)
+
+
+def _result(id: str, job: Job, plan: Plan, make: Make, keeper: Keeper) -> Result:
+    result = Result(id, job.entry, job.study)
+    try:
+        started = time.perf_counter()
+        candidate = make(job.entry)
+        seconds = time.perf_counter() - started
+        if isinstance(candidate, (Missing, Failed)):
+            return _without(result, candidate.status, candidate.reason, candidate.hint)
+        _describe(result, candidate)
+        _measure(result, candidate, job, plan, keeper, seconds)
+    except MemoryError:
+        raise
+    except Exception as e:
+        reason = getattr(e, "message", None) or f"{type(e).__name__}: {e}"
+        return _without(result, "failed", reason, getattr(e, "hint", None))
+    return result
+
+
+def _without(result: Result, status: str, reason: str, hint: str | None) -> Result:
+    """Return a result that has no figures, and why."""
+    result.status = status
+    result.note = both(f"{reason} ({hint})" if hint else reason)
+    result.on.clear()
+    result.cuts.clear()
+    result.given.clear()
+    return result
+
+
+def _describe(result: Result, candidate: Candidate) -> None:
+    specials = set(candidate.tokenizer.special_tokens.values()) if candidate.tokenizer else set()
+    result.kind, result.unit = candidate.kind, candidate.unit
+    result.n_ids, result.n_tokens = candidate.n_ids, candidate.n_tokens
+    result.tokens = frozenset(token for id, token in candidate.vocab() if id not in specials)
+
+
+def _measure(result: Result, candidate: Candidate, job: Job, plan: Plan, keeper: Keeper, seconds: float) -> None:
+    speeds = []
+    for name in job.on:
+        kept = keeper.measured(candidate, plan.texts[name])
+        result.on[name] = kept.measurement
+        speeds += [kept.mb_per_s] if kept.mb_per_s else []
+        if name == EVAL:
+            _note_loss(result, candidate, kept.loss)
+    for name in job.cuts:
+        result.cuts[name] = Cuts(*keeper.cuts(candidate, plan.texts[name]))
+    result.cost = Cost(seconds, max(speeds, default=None))
+
+
+def _note_loss(result: Result, candidate: Candidate, loss: dict[str, Any] | None) -> None:
+    """Mark a result whose round trip lost text."""
+    if not (candidate.lossy or loss):
+        return
+    result.status = "lossy"
+    loss = loss or {}
+    for name, key in (("unk_eojeol", "share_eojeol"), ("unk_chars", "share_chars")):
+        if loss.get(key) is not None:
+            result.given[name] = Estimate(loss[key])
+    if result.kind == "closed":
+        result.note = both("writes <unk> for what it does not hold: not ranked", "없는 것은 <unk>가 된다: 순위에서 뺌")
+    else:
+        n, before, after = loss.get("n_documents", 0), loss.get("before", ""), loss.get("after", "")
+        result.note = both(
+            f"{n} documents do not come back: {before!r} becomes {after!r}; not ranked",
+            f"문서 {n}건이 원래대로 돌아오지 않는다: {before!r} → {after!r}; 순위에서 뺌",
+        )
