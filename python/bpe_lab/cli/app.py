@@ -11,9 +11,9 @@ from signal import SIGINT, SIGTERM
 
 from bpe_lab.cli import (
     caching,
+    comparing,
     completion,
     counting,
-    demo,
     encoding,
     exchange,
     inspecting,
@@ -28,7 +28,7 @@ from bpe_lab.cli.terminal import Terminal
 from bpe_lab.errors import BpeLabError
 
 _EXAMPLE = """\
-bpe-lab demo
+bpe-lab compare --lang ko
 bpe-lab train corpus.txt --vocab 32000 -o ko.bpe
 bpe-lab inspect "사과나무" -t ko.bpe"""
 
@@ -78,9 +78,9 @@ def build_parser() -> Parser:
         inspecting,
         vocabulary,
         exchange,
+        comparing,
         reporting,
         caching,
-        demo,
         completion,
     )
     for module in everything:

@@ -26,9 +26,9 @@ COMMANDS = (
     "vocab",
     "export",
     "import",
-    "cache",
+    "compare",
     "report",
-    "demo",
+    "cache",
     "completion",
 )
 """What there is; a test holds it against the parser."""
