@@ -1,144 +1,30 @@
-"""The nine questions of Korean and what to choose, in sentences built from the figures by rules. Invents nothing.
+"""The nine questions of Korean, answered in sentences built from the figures. Invents nothing.
 
-A sentence never says more than its interval: where the interval of a difference holds 0, it says that the text does not
-resolve it. All thresholds stand at the top. The questions are those of docs/korean.md.
+The questions are those of docs/korean.md; what is sure and what is not is judged in `wording`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from bpe_lab.compare import studies
-from bpe_lab.compare.plan import Both, Entry, Plan, both
-from bpe_lab.compare.run import Result, Results
+from bpe_lab.compare.plan import Both, both
+from bpe_lab.compare.run import Result
+from bpe_lab.compare.wording import (
+    LM_COMMAND,
+    MATERIAL,
+    VERDICTS,
+    Case,
+    count,
+    figure_of,
+    joined,
+    listed,
+    number,
+    percent,
+    signed,
+    verdict,
+)
 from bpe_lab.metrics import METRICS, Estimate
-
-MATERIAL = 0.005
-"""A relative difference below this is called too small to matter, however surely it is there."""
-
-NEAR = 0.01
-"""A tokenizer that needs at most this part more tokens than the shortest may be chosen for what it spares otherwise."""
-
-LM_COMMAND = "bpe-lab lm compare --lang {lang}"
-"""What measures the loss that a question needs."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """What answers are built from."""
-
-    plan: Plan
-    results: Results
-    facts: dict[str, Any]
-    """What the studies found, by study."""
-
-    def values(self, name: str, among: Iterable[tuple[Entry, Result]] | None = None) -> "list[tuple[Result, Estimate]]":
-        """Return the largest tokenizer of each series with its value of a metric, where it has one."""
-        found = [(r, self.results.value(r, name)) for _, r in (self.units() if among is None else among)]
-        return [(result, value) for result, value in found if value is not None]
-
-    def units(self) -> list[tuple[Entry, Result]]:
-        """Return the largest tokenizer of each series of the main study, ours before those loaded."""
-        study = self.plan.study(studies.MAIN)
-        return studies.largest(self.results, study) if study else []
-
-    def trained(self, name: str) -> "list[tuple[Result, Estimate]]":
-        """Return as `values`, without what is loaded."""
-        return [(result, value) for result, value in self.values(name) if result.kind == "trained"]
-
-    def ladder(self) -> list[Result]:
-        """Return the measured sizes of the first unit, smallest first."""
-        study = self.plan.study(studies.MAIN)
-        first = study.entries[0].series if study else None
-        every = list(self.results.of(study)) if study else []
-        return [r for e, r in sorted(every, key=lambda pair: float(pair[0].x or 0)) if e.series == first and r.measured]
-
-    def absent(self) -> list[Result]:
-        """Return what was asked for and is not on this machine."""
-        return [result for result in self.results.all if result.status == "missing"]
-
-
-# -- verdicts
-
-
-def verdict(difference: Estimate | None) -> str:
-    """Return `clear`, `small` (sure, and too small to matter) or `unresolved`; the difference is relative.
-
-    >>> verdict(Estimate(-0.02, -0.03, -0.01)), verdict(Estimate(-0.02, -0.05, 0.01)), verdict(Estimate(0.001, 0.0005, 0.002))
-    ('clear', 'unresolved', 'small')
-    """
-    if difference is None or not difference.clear_of_zero:
-        return "unresolved"
-    return "clear" if abs(difference.value) >= MATERIAL else "small"
-
-
-_VERDICTS = {
-    "clear": both("resolved", "구간이 0을 벗어남"),
-    "small": both("resolved, and too small to matter", "구간은 0을 벗어나지만 차이가 작아 의미가 없음"),
-    "unresolved": both("not resolved on this text", "이 글로는 가릴 수 없음"),
-}
-
-
-# -- numbers in sentences
-
-
-def percent(value: Estimate, digits: int = 1) -> str:
-    """Return a share as percent with its interval.
-
-    >>> percent(Estimate(0.1234, 0.1, 0.15)), percent(Estimate(0.5))
-    ('12.3 % [10.0, 15.0]', '50.0 %')
-    """
-    return f"{_percent(value.value, digits)} %{_ends(value, lambda x: _percent(x, digits))}"
-
-
-def _percent(x: float, digits: int) -> str:
-    return f"{100 * x:.{digits}f}"
-
-
-def number(value: Estimate, digits: int = 2) -> str:
-    """Return a number with its interval.
-
-    >>> number(Estimate(2.378, 2.3, 2.45))
-    '2.38 [2.30, 2.45]'
-    """
-    return f"{value.value:.{digits}f}{_ends(value, lambda x: f'{x:.{digits}f}')}"
-
-
-def signed(value: Estimate) -> str:
-    """Return a relative difference in percent, with its sign and interval.
-
-    >>> signed(Estimate(-0.0123, -0.02, -0.004))
-    '-1.2 % [-2.0, -0.4]'
-    """
-    return f"{100 * value.value:+.1f} %{_ends(value, lambda x: f'{100 * x:+.1f}')}"
-
-
-def _ends(value: Estimate, form: Callable[[float], str]) -> str:
-    return f" [{form(value.low)}, {form(value.high)}]" if value.low is not None and value.high is not None else ""
-
-
-def listed(rows: "Iterable[tuple[Result, Estimate]]", form: Callable[[Estimate], str]) -> str:
-    """Return `byte 4,096 12.3 % [10.0, 15.0]; jamo 4,096 …`."""
-    return "; ".join(f"{result.entry.name} {form(value)}" for result, value in rows)
-
-
-def count(value: Estimate) -> str:
-    """Return a whole number."""
-    return f"{value.value:,.0f}"
-
-
-def figure_of(name: str, rows: "Iterable[tuple[Result, Estimate]]") -> list[dict[str, Any]]:
-    """Return the figures that an answer rests on, as the JSON of a comparison has them."""
-    return [
-        {"label": METRICS[name].title, "candidate": result.id, "metric": name, "estimate": value.to_json()}
-        for result, value in rows
-    ]
-
-
-def joined(*parts: Both | None) -> Both:
-    """Return sentences one after another, in both languages."""
-    there = [part for part in parts if part]
-    return {lang: " ".join(part[lang] for part in there if part[lang]) for lang in ("en", "ko")}
 
 
 @dataclass(frozen=True)
@@ -227,12 +113,12 @@ def _least_broken(case: Case, broken: "list[tuple[Result, Estimate]]") -> Both |
         return None
     (best, least), (second, _), (worst, most) = ours[0], ours[1], ours[-1]
     gap = case.results.difference(second, best, "broken_syllables")
-    told = _VERDICTS["clear" if gap and gap.clear_of_zero else "unresolved"]
+    told = VERDICTS["clear" if gap and gap.clear_of_zero else "unresolved"]
     return both(
         f"Over the whole text {best.entry.name} breaks fewest syllables, {percent(least)}, and {worst.entry.name} most, "
         f"{percent(most)}; the lead over {second.entry.name}: {told['en']}.",
         f"글 전체에서 음절을 가장 덜 자르는 것: {best.entry.name} {percent(least)}, 가장 많이 자르는 것: {worst.entry.name} "
-        f"{percent(most)}. 다음으로 적은 {second.entry.name}와의 차이: {told['ko']}.",
+        f"{percent(most)}. 다음으로 적은 것({second.entry.name})과의 차이: {told['ko']}.",
     )
 
 
@@ -248,8 +134,8 @@ def premium(case: Case) -> Answer:
     says = joined(
         _group(
             finer,
-            "Yes by: {} (tokens of the same sentences in Korean, times English).",
-            "한국어가 더 잘게 잘리는 것(같은 문장의 토큰 수, 영어의 몇 배): {}.",
+            "Finer, by this many tokens for one of the same sentences in English: {}.",
+            "더 잘게 잘린다. 같은 문장에 드는 토큰이 영어의 몇 배인가: {}.",
         ),
         _group(coarser, "No, Korean takes fewer tokens by: {}.", "한국어 토큰이 더 적은 것: {}."),
         _group(open_, "Not resolved on these sentences: {}.", "이 문장들로는 가릴 수 없는 것: {}."),
@@ -305,9 +191,9 @@ def whole_words(case: Case) -> Answer:
         both(
             f"In length: from {small.entry.name} to {large.entry.name}, eojeol that are one token go "
             f"{' -> '.join(percent(v) for _, v in ones)}, and the tokens of the text change by "
-            f"{signed(fewer) if fewer else '?'} ({_VERDICTS[verdict(fewer)]['en']}).",
-            f"길이: {small.entry.name}에서 {large.entry.name}로 가면 한 토큰인 어절은 {' → '.join(percent(v) for _, v in ones)}, "
-            f"글의 토큰 수는 {signed(fewer) if fewer else '?'} ({_VERDICTS[verdict(fewer)]['ko']}).",
+            f"{signed(fewer) if fewer else '?'} ({VERDICTS[verdict(fewer)]['en']}).",
+            f"길이({small.entry.name} → {large.entry.name}): 한 토큰인 어절은 {' → '.join(percent(v) for _, v in ones)}, "
+            f"글의 토큰 수는 {signed(fewer) if fewer else '?'} ({VERDICTS[verdict(fewer)]['ko']}).",
         ),
         _band_gain(case, small, large),
         (
@@ -343,10 +229,10 @@ def _superword_gain(case: Case) -> Both | None:
         return None
     return both(
         "Tokens over several words (superwords) change the tokens of the text by: "
-        + "; ".join(f"{r.entry.name} {signed(d)}, {_VERDICTS[verdict(d)]['en']}" for r, d in told)
+        + "; ".join(f"{r.entry.name} {signed(d)}, {VERDICTS[verdict(d)]['en']}" for r, d in told)
         + ".",
         "여러 어절에 걸치는 토큰(superword)을 쓸 때 글의 토큰 수 변화: "
-        + "; ".join(f"{r.entry.name} {signed(d)}, {_VERDICTS[verdict(d)]['ko']}" for r, d in told)
+        + "; ".join(f"{r.entry.name} {signed(d)}, {VERDICTS[verdict(d)]['ko']}" for r, d in told)
         + ".",
     )
 
@@ -370,7 +256,7 @@ def enough_text(case: Case) -> Answer:
     rows, enough = facts["rows"], facts["enough"]
     size = f"{case.plan.train.n_bytes:,}"
     told = "; ".join(
-        f"{row['sample']:g} %: {signed(Estimate(**row['most_more']))}, {_percent(row['recovered']['value'], 0)} %"
+        f"{row['sample']:g} %: {signed(Estimate(**row['most_more']))}, {100 * row['recovered']['value']:.0f} %"
         for row in rows
         if row["sample"] < 100
     )
@@ -462,7 +348,7 @@ def cut_differently(case: Case) -> Answer:
             both(
                 f"{'Yes' if yes else 'Not resolved'}: trained on {left} and on {right}, {percent(share)} of the eojeol of the held-out text are "
                 f"cut alike; the vocabularies share {100 * facts['shared']:.0f} % of the tokens that either has.",
-                f"{'그렇다' if yes else '가릴 수 없다'}: {left} 글과 {right} 글로 따로 학습하면 떼어 둔 글의 어절 가운데 {percent(share)}가 똑같이 잘린다. "
+                f"{'그렇다' if yes else '가릴 수 없다'}: {left} 글과 {right} 글로 따로 학습하면 떼어 둔 글에서 똑같이 잘리는 어절은 {percent(share)}. "
                 f"두 어휘 중 어느 쪽에든 있는 토큰 가운데 {100 * facts['shared']:.0f} %가 양쪽에 다 있다.",
             ),
             examples,
@@ -588,95 +474,3 @@ def answers(case: Case) -> list[dict[str, Any]]:
         needs = given.needs_model and {"what": given.needs_model, "command": command}
         found.append({"n": n, "question": question, "answer": given.says, "figures": given.figures, "needs": needs})
     return found
-
-
-# -- what to choose
-
-
-def summary(case: Case) -> list[dict[str, Any]]:
-    """Return what to choose and how sure that is, then what is open."""
-    command = LM_COMMAND.format(lang=case.plan.lang)
-    model = both(
-        f"Whether shorter text means a better model, no count can tell: {command}",
-        f"글이 짧아지면 모델도 나아지는지는 세어서 알 수 없다: {command}",
-    )
-    rows = [_choice(case), _unit_effect(case), _size_effect(case), (model, "needs-model")]
-    return [says | {"strength": strength} for says, strength in (row for row in rows if row)]
-
-
-def _choice(case: Case) -> tuple[Both, str] | None:
-    """Choose among ours of the largest common size: the shortest, or one as short that breaks fewer syllables."""
-    ranked = sorted(comparable(case), key=lambda pair: pair[1].value)
-    if len(ranked) < 2:
-        return None
-    best = ranked[0][0]
-    near = [r for r, v in ranked if v.value <= ranked[0][1].value * (1 + NEAR)]
-    chosen = min(near, key=lambda r: _value(case, r, "broken_syllables"))
-    other = next(r for r, _ in ranked if r is not chosen)
-    gap = case.results.relative(other, chosen, "tokens_per_byte")
-    strength = {"clear": "clear", "small": "leans", "unresolved": "unresolved"}[verdict(gap)]
-    if case.plan.notice and strength == "clear":
-        strength = "leans"
-    broken = case.results.value(chosen, "broken_syllables")
-    told = signed(gap) if gap else "?"
-    if chosen is best:
-        says = both(
-            f"Choose {chosen.entry.name}: the fewest tokens on the held-out text. Next, {other.entry.name}, needs {told} "
-            f"({_VERDICTS[verdict(gap)]['en']}).",
-            f"고를 것: {chosen.entry.name}. 떼어 둔 글에서 토큰이 가장 적다. 다음인 {other.entry.name}의 토큰 수는 {told} "
-            f"({_VERDICTS[verdict(gap)]['ko']}).",
-        )
-    else:
-        says = both(
-            f"Choose {chosen.entry.name}: within {100 * NEAR:g} % of the fewest tokens ({best.entry.name}), and of those as short it "
-            f"breaks the fewest syllables{f', {percent(broken)}' if broken else ''}. {other.entry.name} differs in tokens by {told} "
-            f"({_VERDICTS[verdict(gap)]['en']}).",
-            f"고를 것: {chosen.entry.name}. 토큰이 가장 적은 {best.entry.name}와 {100 * NEAR:g} % 안쪽이고, 그 가운데 음절을 가장 덜 자른다"
-            f"{f'({percent(broken)})' if broken else ''}. {other.entry.name}의 토큰 수 차이는 {told} ({_VERDICTS[verdict(gap)]['ko']}).",
-        )
-    return says, strength
-
-
-def comparable(case: Case) -> "list[tuple[Result, Estimate]]":
-    """Return our lossless tokenizers whose vocabulary is the largest size that most units have: equal size, equal text."""
-    study = case.plan.study(studies.MAIN)
-    every = [(e, r) for e, r in case.results.of(study) if r.measured and r.status == "ok"] if study else []
-    sizes = [e.x for e, r in every if r.kind == "trained" and isinstance(e.x, int | float)]
-    if not sizes:
-        return []
-    common = max(set(sizes), key=lambda size: (sizes.count(size), size))
-    return case.values("tokens_per_byte", [(e, r) for e, r in every if r.kind == "trained" and e.x == common])
-
-
-def _value(case: Case, result: Result, name: str) -> float:
-    value = case.results.value(result, name)
-    return value.value if value else float("inf")
-
-
-def _unit_effect(case: Case) -> tuple[Both, str] | None:
-    """Say how far the units lie apart at one size, the shortest beside the longest."""
-    ranked = sorted(comparable(case), key=lambda pair: pair[1].value)
-    if len(ranked) < 2:
-        return None
-    best, worst = ranked[0][0], ranked[-1][0]
-    gap = case.results.relative(worst, best, "tokens_per_byte")
-    word = verdict(gap)
-    says = both(
-        f"At one size the choices lie {signed(gap) if gap else '?'} apart in tokens, {best.entry.name} to {worst.entry.name}: {_VERDICTS[word]['en']}.",
-        f"같은 크기에서 {best.entry.name}와 {worst.entry.name}의 토큰 수 차이는 {signed(gap) if gap else '?'}: {_VERDICTS[word]['ko']}.",
-    )
-    return says, {"clear": "clear", "small": "clear", "unresolved": "unresolved"}[word]
-
-
-def _size_effect(case: Case) -> tuple[Both, str] | None:
-    """Say what a larger vocabulary brings, next to what the unit does."""
-    ladder = case.ladder()
-    if len(ladder) < 2:
-        return None
-    gap = case.results.relative(ladder[-1], ladder[0], "tokens_per_byte")
-    word = verdict(gap)
-    says = both(
-        f"From {ladder[0].entry.name} to {ladder[-1].entry.name} ids the tokens of the text change by {signed(gap) if gap else '?'}: {_VERDICTS[word]['en']}.",
-        f"{ladder[0].entry.name}에서 {ladder[-1].entry.name}(으)로 늘리면 글의 토큰 수 변화는 {signed(gap) if gap else '?'}: {_VERDICTS[word]['ko']}.",
-    )
-    return says, {"clear": "clear", "small": "leans", "unresolved": "unresolved"}[word]

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bpe_lab.compare import answers, studies, tables
+from bpe_lab.compare import answers, choice, studies, tables
 from bpe_lab.compare.cache import Cache
 from bpe_lab.compare.keeping import Keeper
 from bpe_lab.compare.plan import EVAL, SENTENCES, Plan, parallel
 from bpe_lab.compare.run import Progress, Result, Results, maker, run
+from bpe_lab.compare.wording import LM_COMMAND, Case
 from bpe_lab.metrics import METRICS
 
 SCHEMA = 1
@@ -80,7 +81,7 @@ def compare(
 def comparison(plan: Plan, results: Results, seconds: float) -> Comparison:
     """Put together what the studies show and what is answered."""
     shown = {study.name: study.show(results, study, plan) for study in plan.studies}
-    case = answers.Case(plan, results, {name: dict(s.facts) for name, s in shown.items()})
+    case = Case(plan, results, {name: dict(s.facts) for name, s in shown.items()})
     candidates = [_candidate(results, result) for result in results.all]
     found = {
         "schema": SCHEMA,
@@ -91,13 +92,13 @@ def comparison(plan: Plan, results: Results, seconds: float) -> Comparison:
         "notice": plan.notice,
         "texts": _texts(plan),
         "metrics": _metrics(candidates, shown.values()),
-        "summary": answers.summary(case),
+        "summary": choice.summary(case),
         "questions": answers.answers(case) if plan.lang in QUESTIONS_FOR else [],
         "candidates": candidates,
         "figures": [figure for s in shown.values() for figure in s.figures if figure["rows"]],
         "tables": [table for s in shown.values() for table in s.tables if table["rows"]],
         "explorer": _explorer(plan, results),
-        "loss": {"available": False, "command": answers.LM_COMMAND.format(lang=plan.lang)},
+        "loss": {"available": False, "command": LM_COMMAND.format(lang=plan.lang)},
     }
     return Comparison(found)
 
