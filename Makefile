@@ -1,15 +1,16 @@
-# `make demo` and `make test` work on a fresh clone; everything they install lies in .venv and target.
+# `make demo` and `make test` work on a fresh clone; everything they install lies in .venv and target, the report of the demo in out/demo.
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
+DEMO ?= out/demo
 RUST := $(shell find rust -name '*.rs' -o -name Cargo.toml 2>/dev/null) Cargo.toml Cargo.lock
 PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
 .PHONY: demo test test-full bench fuzz lint format setup machine clean
 
-## demo: set up, then show the tool on the embedded sample
-demo: $(VENV)/.installed
-	$(BIN)/bpe-lab demo
+## demo: set up, then compare tokenizers on the embedded sample; says where the report is
+demo: $(VENV)/.report
+	$(BIN)/bpe-lab compare --lang ko --out $(DEMO) --force
 
 ## test: set up, then everything that takes minutes at most
 test: $(VENV)/.dev
@@ -54,6 +55,10 @@ $(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt $(RUST)
 	@$(PIP) --editable .
 	@touch $@
 
+$(VENV)/.report: $(VENV)/.installed
+	@$(PIP) --editable '.[report]'
+	@touch $@
+
 $(VENV)/.dev: $(VENV)/.installed
 	@echo "installing what the tests need"
 	@$(PIP) --editable '.[dev]'
@@ -78,4 +83,4 @@ machine:
 	if [ -n "$$missing" ]; then printf "This machine lacks:$$missing\n" >&2; exit 1; fi
 
 clean:
-	rm -rf $(VENV) target
+	rm -rf $(VENV) target $(DEMO)

@@ -453,27 +453,6 @@ def test_failed_export_leaves_no_folder(run: Run, tokenizer: Path, monkeypatch: 
     assert not Path("new").exists()
 
 
-# -- demo
-
-
-def test_demo(run: Run) -> None:
-    from rich.cells import cell_len
-
-    done = run("demo", "--vocab", "600")
-    assert done.code == 0 and sample.NOTICE in done.text
-    assert max(map(cell_len, done.text.splitlines())) <= 80
-    for word in ("Korean", "English", "code", "raw bytes", "byte-char", "held back"):
-        assert word in done.text
-
-
-def test_demo_json(run: Run) -> None:
-    done = run("demo", "--vocab", "600", "--json").json
-    assert (done["schema"], done["command"], done["notice"]) == (1, "demo", sample.NOTICE)
-    assert len(done["rows"]) == 9 and all(
-        r["bytes_per_token"] > 1 for r in done["rows"] if r["tokens_of"] != "raw bytes"
-    )
-
-
 # -- what is refused, and how
 
 

@@ -138,7 +138,7 @@ def test_any_locale(tokenizer: Path, locale: str) -> None:
 
 
 def test_no_colour_in_a_pipe(tokenizer: Path) -> None:
-    for argv in (("inspect", "사과", "-t", tokenizer), ("demo", "--vocab", "400"), ("train", "missing")):
+    for argv in (("inspect", "사과", "-t", tokenizer), ("compare", "--lang", "ja"), ("train", "missing")):
         done = run(*argv)
         assert b"\x1b" not in done.stdout + done.stderr
 

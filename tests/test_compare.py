@@ -1,0 +1,403 @@
+"""A comparison: what it runs, what it says, and that it says no more than its intervals."""
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from bpe_lab import Tokenizer, sample, train
+from bpe_lab.cli import comparing
+from bpe_lab.cli.exits import Exit
+from bpe_lab.compare import answers, choice, output, presets, studies, wording
+from bpe_lab.compare.cache import Cache
+from bpe_lab.compare.candidates import Candidate, Failed, Missing, Ours
+from bpe_lab.compare.keeping import Keeper
+from bpe_lab.compare.plan import EVAL, SENTENCES, WORDS, Entry, Plan, both
+from bpe_lab.compare.run import Progress, Result, Results, maker, run
+from bpe_lab.compare.texts import Texts
+from bpe_lab.errors import ArgumentError
+from bpe_lab.metrics import METRICS, Estimate
+
+TRAIN = Texts("train", ["나는 밥을 먹었다. 너는 물을 마셨다.".encode(), "우리는 밥을 먹고 물을 마신다.".encode()] * 4)
+HELD = Texts("held", ["나는 물을 마셨다.".encode(), "너는 빵을 굽는다.".encode(), "漢字 몇 자와 뷁.".encode()])
+
+
+# -- a plan of a few small tokenizers
+
+
+def tiny(*studies_: studies.Study, **more: Any) -> Plan:
+    texts = {EVAL: HELD, SENTENCES: Texts("sentences", ["밥을 먹는다".encode()]), WORDS: presets.words_of(HELD)}
+    texts |= {studies.TOGETHER: HELD, studies.held("a"): HELD, studies.held("b"): HELD}
+    return Plan("ko", both("tiny"), TRAIN, texts, studies_, **more)
+
+
+def measured(plan: Plan, **kept: Any) -> Results:
+    cache = kept.get("cache", Cache(None))
+    return run(plan, maker(plan, cache), Keeper(cache, plan.train), kept.get("progress"))
+
+
+@pytest.fixture(scope="module")
+def small() -> output.Comparison:
+    """A comparison that has a row of every kind: good, failed, missing, closed."""
+    main = studies.main(["byte", "byte-char"], [280, 300], ["unit=syllable,vocab=300", "no-such-tokenizer"], None)
+    others = studies.closed(20), studies.samples("unit=byte,vocab=300", (30.0,))
+    sets = studies.train_sets("unit=byte,vocab=290", ["a", "b"], None)
+    half = {"a": Texts("a", TRAIN.documents[::2]), "b": Texts("b", TRAIN.documents[1::2])}
+    return output.compare(tiny(main, *others, sets, sources=half))
+
+
+def test_a_broken_or_missing_tokenizer_is_a_row_and_stops_nothing(small: output.Comparison) -> None:
+    by_name = {c["name"]: c for c in small.to_json()["candidates"]}
+    assert by_name["byte 300"]["status"] == "ok" and by_name["byte 300"]["values"]
+    low, absent = by_name["syllable 300"], by_name["no-such-tokenizer"]
+    assert low["status"] == "failed" and "300" in low["note"]["en"] and not low["values"] and not low["ranked"]
+    assert absent["status"] in ("missing", "failed") and absent["note"]["en"] and not absent["ranked"]
+
+
+def test_closed_vocabularies_are_lossy_and_not_ranked(small: output.Comparison) -> None:
+    data = small.to_json()
+    closed = [c for c in data["candidates"] if c["kind"] == "closed"]
+    assert len(closed) == 2 and all(c["status"] == "lossy" and not c["ranked"] for c in closed)
+    rows = next(t["rows"] for t in data["tables"] if t["id"] == "closed")
+    assert all(row["unk_eojeol"]["value"] > 0 for row in rows)
+
+
+def test_each_recipe_is_made_once_however_many_studies_have_it() -> None:
+    main = studies.main(["byte"], [300], ["unit=byte,vocab=300"], None)
+    samples = studies.samples("unit=byte,vocab=300", (100.0,))
+    jobs = tiny(main, samples).jobs()
+    assert [job.entry.recipe for job in jobs] == ["unit=byte,vocab=300"]
+
+
+def test_progress_counts_to_the_end() -> None:
+    told: list[Progress] = []
+    measured(tiny(studies.main(["byte"], [280, 300], [], None)), progress=told.append)
+    assert [(p.n_done, p.n_jobs) for p in told] == [(0, 2), (1, 2), (2, 2)]
+
+
+def test_an_interrupt_is_no_row() -> None:
+    def interrupted(entry: Entry) -> Candidate | Missing | Failed:
+        raise KeyboardInterrupt
+
+    plan = tiny(studies.main(["byte"], [300], [], None))
+    with pytest.raises(KeyboardInterrupt):
+        run(plan, interrupted, Keeper(Cache(None), TRAIN))
+
+
+class Counting(Ours):
+    """Counts how often it encodes."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        super().__init__("counting", tokenizer)
+        self.n_encoded = 0
+
+    def encode_ends(self, documents: Any, threads: int | None = None) -> Any:
+        self.n_encoded += 1
+        return super().encode_ends(documents, threads)
+
+
+def test_what_was_measured_is_kept_and_speed_is_not(tmp_path: Any) -> None:
+    candidate = Counting(train(texts=TRAIN.documents, vocab_size=300))
+    plan = tiny(studies.main([], [], ["x"], None))
+    first = run(plan, lambda entry: candidate, Keeper(Cache(tmp_path), TRAIN))
+    n_encoded = candidate.n_encoded
+    assert n_encoded > 0
+    again = run(plan, lambda entry: candidate, Keeper(Cache(tmp_path), TRAIN))
+    assert candidate.n_encoded == n_encoded
+    values = [[r.value(r.all[0], name) for name in METRICS] for r in (first, again)]
+    assert values[0] == values[1] and any(values[0])
+    assert again.all[0].cost and again.all[0].cost.encode_mb_per_s is None
+    assert again.all[0].cuts[SENTENCES].of(0).tolist() == first.all[0].cuts[SENTENCES].of(0).tolist()
+
+
+class Swallowing(Ours):
+    """Loses a character, as a tokenizer that normalises does."""
+
+    def decode_batch(self, ids: Any, offsets: Any) -> list[bytes]:
+        return [document.replace("漢".encode(), b"") for document in super().decode_batch(ids, offsets)]
+
+
+def test_a_loss_is_told_with_the_place_and_not_ranked() -> None:
+    candidate = Swallowing("lossy", train(texts=TRAIN.documents, vocab_size=300))
+    plan = tiny(studies.main(["byte"], [300], ["x"], None))
+    make = maker(plan, Cache(None))
+    results = run(plan, lambda e: candidate if e.recipe == "x" else make(e), Keeper(Cache(None), TRAIN))
+    lossy = results.all[1]
+    assert lossy.status == "lossy" and lossy.note and "漢字" in lossy.note["en"]
+    case = wording.Case(plan, results, {})
+    assert [result.entry.name for result, _ in choice.comparable(case)] == ["byte 300"]
+
+
+# -- the data
+
+
+def test_the_json_is_schema_1(small: output.Comparison) -> None:
+    assert output.validate(small.to_json()) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "fault"),
+    [
+        (lambda d: d.pop("loss"), "loss is missing"),
+        (lambda d: d.update(schema=2), "schema 2"),
+        (lambda d: d["candidates"][0].update(status="fine"), "status fine"),
+        (lambda d: d["candidates"][0]["values"].update(odd=1), "metric odd"),
+        (lambda d: d["figures"][0].update(kind="pie"), "kind pie"),
+        (lambda d: d["figures"][0]["rows"].append({"x": 1}), "{'x': 1}"),
+        (lambda d: d["summary"].append({"en": "a", "ko": "", "strength": "clear"}), "summary"),
+        (lambda d: d["explorer"]["candidates"].append("c99"), "c99"),
+        (lambda d: d["candidates"][0].update(cost=float("nan")), "no JSON"),
+    ],
+)
+def test_validate_finds(small: output.Comparison, spoil: Callable[[Any], Any], fault: str) -> None:
+    data = json.loads(json.dumps(small.to_json()))
+    spoil(data)
+    assert any(fault in found for found in output.validate(data)), output.validate(data)
+
+
+def test_equal_runs_give_equal_data_but_for_time(small: output.Comparison) -> None:
+    plan = tiny(studies.main(["byte", "byte-char"], [280, 300], [], None))
+    one, two = (_timeless(output.compare(dataclasses.replace(plan, threads=n)).to_json()) for n in (1, 2))
+    assert one == two
+
+
+def _timeless(data: dict[str, Any]) -> str:
+    data["made_by"].pop("seconds")
+    for candidate in data["candidates"]:
+        candidate.pop("cost")
+    data["tables"] = [table for table in data["tables"] if table["id"] != "cost"]
+    return json.dumps(data, sort_keys=True)
+
+
+def test_csv_has_a_line_a_value(small: output.Comparison) -> None:
+    rows = list(csv.DictReader(io.StringIO(small.to_csv())))
+    data = small.to_json()
+    assert len(rows) == sum(max(1, len(c["values"])) for c in data["candidates"])
+    byte = next(c for c in data["candidates"] if c["name"] == "byte 300")
+    row = next(r for r in rows if r["candidate"] == byte["id"] and r["metric"] == "tokens_per_byte")
+    assert float(row["value"]) == byte["values"]["tokens_per_byte"]["value"]
+
+
+def test_markdown_escapes_what_would_be_markup(small: output.Comparison) -> None:
+    text = small.to_markdown("ko")
+    assert "word 20 \\<unk\\>" in text and "|---|" in text and "\n## 9. " in text
+    table = [line for line in text.splitlines() if line.startswith("| byte 300")]
+    assert table and all(line.count(" | ") == table[0].count(" | ") for line in table[:1])
+
+
+def test_explorer_cuts_tile_their_sentences(small: output.Comparison) -> None:
+    found = small.to_json()["explorer"]
+    assert found["candidates"]
+    for cuts in found["cuts"].values():
+        for sentence, ends in zip(found["sentences"], cuts, strict=True):
+            assert ends == sorted(ends) and ends[-1] == len(sentence["text"].encode())
+
+
+# -- studies, worked out by hand
+
+
+def test_samples_know_the_smallest_that_is_enough() -> None:
+    """Worst draws of 30 % need 0.4 % more, those of 10 % need 0.6 %: 30 % is the smallest within 0.5 %."""
+    study = studies.samples("unit=byte,vocab=300", (10.0, 30.0))
+    found = [Result(f"c{i}", e, "samples", tokens=frozenset({b"ab"})) for i, e in enumerate(study.entries)]
+    more = {10.0: 0.006, 30.0: 0.004, 100.0: 0.0}
+    results = Given(tiny(study), found, {}, lambda a, b, name: Estimate(more[float(a.entry.x)], -1, 1))
+    facts = study.show(results, study, results.plan).facts
+    assert facts["enough"] == 30.0 and len(study.entries) == 3 + 3 + 1
+    said = answers.enough_text(wording.Case(results.plan, results, {"samples": facts})).says
+    assert "0.5 % of the full text is 30 %" in said["en"] and "가장 작은 표본은 30 %" in said["ko"]
+
+
+def test_no_sample_is_enough() -> None:
+    study = studies.samples("unit=byte,vocab=300", (30.0,))
+    found = [Result(f"c{i}", e, "samples") for i, e in enumerate(study.entries)]
+    results = Given(tiny(study), found, {}, lambda a, b, name: Estimate(0.02 if float(a.entry.x) < 100 else 0.0))
+    said = answers.enough_text(wording.Case(results.plan, results, {"samples": study.show(results, study, results.plan).facts}))
+    assert "No sample below the whole" in said.says["en"]
+
+
+def test_alike_counts_occurrences() -> None:
+    """Held-out words: 나는 물을 마셨다. 너는 빵을 굽는다. 漢字 몇 자와 뷁. (10 occurrences); only 물을 is cut differently."""
+    import numpy as np
+
+    from bpe_lab.compare.run import Cuts
+
+    plan = tiny()
+    words = plan.texts[WORDS].documents
+    ends = [np.array([len(w)], np.uint64) for w in words]
+    other = [np.array([1, len(w)], np.uint64) if w == " 물을".encode() else e for w, e in zip(words, ends, strict=True)]
+    results = []
+    for cut in (ends, other):
+        offsets = np.cumsum([0, *map(len, cut)]).astype(np.uint64)
+        results.append(Result("c", Entry("x", "x", "x", 0), "s", cuts={WORDS: Cuts(np.concatenate(cut), offsets)}))
+    found = studies.alike(*results, plan)
+    assert found["alike"].value == pytest.approx(9 / 10)
+    assert found["differently"] == [("물을".encode(), 1)]
+
+
+def test_mix_is_placed_by_the_share_of_the_first_language() -> None:
+    study = studies.mix("unit=byte,vocab=300", ["ko:1/en:99", "ko:1/en:1"], 1000, ("ko", "en"))
+    assert [e.x for e in study.entries] == [1.0, 50.0]
+    assert study.entries[0].recipe == "unit=byte,vocab=300,mix=ko:1/en:99,size=1000"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "x"),
+    [
+        ("unit=jamo,vocab=8k", "jamo 8,000", 8000),
+        ("unit=jamo,vocab=4096,superword=3k:4", "jamo superword=3000 4,096", 4096),
+        ("unit=byte,vocab=8k,name=mine", "mine", 8000),
+        ("o200k_base", "o200k_base", ""),
+    ],
+)
+def test_entry_of(text: str, name: str, x: float | str) -> None:
+    entry = studies.entry_of(text)
+    assert (entry.recipe, entry.name, entry.x) == (text, name, x)
+
+
+# -- answers: change the numbers, and the sentence changes
+
+
+class Given(Results):
+    """Results whose values are given."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        results: list[Result],
+        values: Mapping[str, Mapping[str, Estimate]],
+        gap: Callable[[Result, Result, str], Estimate | None],
+    ) -> None:
+        for result in results:
+            result.on.setdefault(EVAL, None)  # type: ignore[arg-type]
+        super().__init__(plan, results)
+        self._given, self._gap = values, gap
+
+    def value(self, result: Result, name: str) -> Estimate | None:
+        return self._given.get(result.entry.name, {}).get(name, Estimate(0.25, 0.24, 0.26))
+
+    def relative(self, result: Result, other: Result, name: str) -> Estimate | None:
+        return self._gap(result, other, name)
+
+    def difference(self, result: Result, other: Result, name: str) -> Estimate | None:
+        return self._gap(result, other, name)
+
+
+def case_of(
+    values: Mapping[str, Mapping[str, Estimate]],
+    gap: Callable[[Result, Result, str], Estimate | None] = lambda a, b, name: Estimate(0.02, 0.01, 0.03),
+    **more: Any,
+) -> wording.Case:
+    main = studies.main([name.rpartition(" ")[0] for name in values], [300], [], ("ko", "en"))
+    plan = tiny(main, languages=("ko", "en"), **more)
+    found = [Result(f"c{i}", e, "main", kind="trained") for i, e in enumerate(main.entries)]
+    return wording.Case(plan, Given(plan, found, values, gap), {})
+
+
+def tokens(byte: float, jamo: float, broken: tuple[float, float] = (0.1, 0.1)) -> dict[str, dict[str, Estimate]]:
+    return {
+        f"{unit} 300": {"tokens_per_byte": Estimate(t), "broken_syllables": Estimate(b)}
+        for unit, t, b in zip(("byte", "jamo"), (byte, jamo), broken, strict=True)
+    }
+
+
+def test_choice_is_clear_where_the_interval_is() -> None:
+    first = choice.summary(case_of(tokens(0.30, 0.25)))[0]
+    assert first["strength"] == "clear" and first["en"].startswith("Choose jamo 300: the fewest tokens")
+    assert "byte 300" in first["en"] and "고를 것: jamo 300." in first["ko"]
+
+
+def test_choice_follows_the_numbers() -> None:
+    assert "Choose byte 300" in choice.summary(case_of(tokens(0.25, 0.30)))[0]["en"]
+
+
+def test_overlapping_interval_resolves_nothing() -> None:
+    first = choice.summary(case_of(tokens(0.30, 0.25), lambda a, b, name: Estimate(0.02, -0.01, 0.05)))[0]
+    assert first["strength"] == "unresolved" and "does not tell jamo 300 from byte 300" in first["en"]
+    assert "가릴 수 없다" in first["ko"] and "Choose jamo" not in first["en"]
+
+
+def test_among_equals_the_one_that_breaks_fewer_syllables() -> None:
+    def gap(a: Result, b: Result, name: str) -> Estimate:
+        return Estimate(0.004, 0.003, 0.005) if name == "tokens_per_byte" else Estimate(-0.05, -0.06, -0.04)
+
+    first = choice.summary(case_of(tokens(0.251, 0.25, (0.02, 0.07)), gap))[0]
+    assert "Choose byte 300: it needs as few tokens as the shortest, jamo 300 (+0.4 %" in first["en"]
+    assert "2.0 % / 7.0 %; resolved" in first["en"] and first["strength"] == "clear"
+
+
+def test_the_embedded_sample_is_never_clear_about_what_to_choose() -> None:
+    first = choice.summary(case_of(tokens(0.30, 0.25), notice=presets.NOTICE))[0]
+    assert first["strength"] == "leans"
+
+
+@pytest.mark.parametrize(
+    ("value", "en", "ko"),
+    [
+        (Estimate(2.4, 2.3, 2.5), "Finer, by this many tokens", "더 잘게 잘린다"),
+        (Estimate(0.8, 0.7, 0.9), "No, Korean takes fewer", "한국어 토큰이 더 적은 것"),
+        (Estimate(1.0, 0.9, 1.1), "Not resolved on these sentences", "가릴 수 없는 것"),
+        (Estimate(2.4), "Not resolved on these sentences", "가릴 수 없는 것"),
+    ],
+)
+def test_premium_goes_by_its_interval(value: Estimate, en: str, ko: str) -> None:
+    says = answers.premium(case_of({"byte 300": {"premium": value}})).says
+    assert en in says["en"] and ko in says["ko"]
+
+
+@pytest.mark.parametrize(("high", "word"), [(0.9, "Yes"), (1.0, "Not resolved")])
+def test_cut_differently_goes_by_its_interval(high: float, word: str) -> None:
+    facts = {"alike": Estimate(0.8, 0.7, high), "shared": 0.5, "names": ("a", "b"), "differently": [("밥을".encode(), 3)]}
+    case = dataclasses.replace(case_of({"byte 300": {}}), facts={"train-sets": facts})
+    says = answers.cut_differently(case).says["en"]
+    assert says.startswith(word) and "80.0 % [70.0" in says and "밥을" in says
+
+
+def test_every_number_that_moves_moves_its_sentence() -> None:
+    """Every question of a measured case quotes its metric."""
+    moved = {"band_fertility_unseen": 2, "premium": 3, "broken_syllables": 6, "fallback_chars": 7, "tokens_per_char_hanja": 9}
+    for name, n in moved.items():
+        said = [
+            answers.answers(case_of({"byte 300": {name: Estimate(x, x - 0.01, x + 0.01)}}))[n - 1]["answer"]["en"]
+            for x in (0.31, 0.62)
+        ]
+        assert said[0] != said[1] and ("0.31" in said[0] or "31.0" in said[0]), name
+
+
+def test_what_needs_a_model_says_so_and_names_the_command() -> None:
+    found = answers.answers(case_of(tokens(0.3, 0.25)))
+    needing = {question["n"] for question in found if question["needs"]}
+    assert len(found) == 9 and needing == {4, 6}
+    assert all(q["needs"]["command"] == "bpe-lab lm compare --lang ko" for q in found if q["needs"])
+
+
+def test_what_was_not_measured_is_not_answered() -> None:
+    plan = tiny()
+    found = answers.answers(wording.Case(plan, Results(plan, []), {}))
+    assert all("not measured" in q["answer"]["en"] or q["n"] == 6 for q in found)
+
+
+# -- the embedded sample and the command
+
+
+def test_the_sample_is_split_by_register_and_nothing_is_in_both() -> None:
+    train_on, held = presets.sample_texts("ko")
+    assert not set(train_on.documents) & set(held.documents)
+    registers = {d.register for d in sample.documents("ko") if d.text.encode() in set(held.documents)}
+    assert registers == {d.register for d in sample.documents("ko")}
+
+
+def test_no_embedded_sample_of_other_languages() -> None:
+    with pytest.raises(ArgumentError, match="the embedded sample has no 'ja'"):
+        presets.plan_of(presets.Wishes("ja"))
+
+
+def test_percents() -> None:
+    assert comparing.percents("1%,100%") == (1.0, 100.0)
+    for wrong in ("1", "0%", "101%", "x%"):
+        with pytest.raises(Exception, match="percents"):
+            comparing.percents(wrong)
