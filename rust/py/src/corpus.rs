@@ -3,7 +3,7 @@
 use crate::convert::text_bytes;
 use crate::errors::{OrRaise, exception};
 use bpe_lab_core::count::PieceCounts;
-use bpe_lab_core::ingest::{Counter, Documents, Sample, SampleBySize};
+use bpe_lab_core::ingest::{Counter, Documents, Sample, SampleBySize, Stats};
 use bpe_lab_core::pretokenize::Pattern;
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
@@ -87,8 +87,21 @@ impl PyPieceCounts {
         self.0.set_meta(key, value);
     }
 
-    fn add(&mut self, py: Python<'_>, piece: &[u8], weight: u64) -> PyResult<()> {
-        self.0.add(piece, weight).or_raise(py)
+    #[pyo3(signature = (piece, weight, marks=vec![]))]
+    fn add(&mut self, py: Python<'_>, piece: &[u8], weight: u64, marks: Vec<u32>) -> PyResult<()> {
+        self.0.add_marked(piece, &marks, weight).or_raise(py)
+    }
+
+    #[getter]
+    fn has_marks(&self) -> bool {
+        self.0.has_marks()
+    }
+
+    /// Pieces, their cut marks and weights in canonical order.
+    #[pyo3(signature = (limit=None))]
+    fn records<'py>(&self, py: Python<'py>, limit: Option<usize>) -> Vec<(Bound<'py, PyBytes>, Vec<usize>, u64)> {
+        let records = self.0.records_sorted().take(limit.unwrap_or(usize::MAX));
+        records.map(|r| (PyBytes::new(py, r.piece), r.marks.iter().collect(), r.weight)).collect()
     }
 
     fn absorb(&mut self, py: Python<'_>, other: &Bound<'_, Self>) -> PyResult<()> {
@@ -145,11 +158,7 @@ impl PyCounter {
         sample_seed: u64,
     ) -> PyResult<Self> {
         let documents = Documents::parse(documents).or_raise(py)?;
-        let sample = match (sample_fraction, sample_below) {
-            (Some(fraction), _) => Sample::Fraction { fraction, seed: sample_seed },
-            (None, Some(threshold)) => Sample::Below { threshold, seed: sample_seed },
-            (None, None) => Sample::All,
-        };
+        let sample = sample_of(sample_fraction, sample_below, sample_seed);
         Counter::new(pattern.0.clone(), documents, sample, threads).or_raise(py).map(|c| Self(Some(Box::new(c))))
     }
 
@@ -175,16 +184,29 @@ impl PyCounter {
 
     #[getter]
     fn stats(&mut self, py: Python<'_>) -> PyResult<BTreeMap<&'static str, u64>> {
-        let stats = self.running(py)?.stats();
-        Ok(BTreeMap::from([
-            ("n_bytes", stats.pushed_bytes),
-            ("n_documents", stats.n_documents),
-            ("n_documents_taken", stats.n_taken),
-            ("n_bytes_taken", stats.taken_bytes),
-            ("n_pieces", stats.n_pieces_at_most as u64),
-            ("n_boms", stats.n_boms),
-        ]))
+        Ok(stats_dict(self.running(py)?.stats()))
     }
+}
+
+/// Which documents are taken.
+pub(crate) fn sample_of(fraction: Option<f64>, below: Option<u64>, seed: u64) -> Sample {
+    match (fraction, below) {
+        (Some(fraction), _) => Sample::Fraction { fraction, seed },
+        (None, Some(threshold)) => Sample::Below { threshold, seed },
+        (None, None) => Sample::All,
+    }
+}
+
+/// How far a counter is, by name.
+pub(crate) fn stats_dict(stats: Stats) -> BTreeMap<&'static str, u64> {
+    BTreeMap::from([
+        ("n_bytes", stats.pushed_bytes),
+        ("n_documents", stats.n_documents),
+        ("n_documents_taken", stats.n_taken),
+        ("n_bytes_taken", stats.taken_bytes),
+        ("n_pieces", stats.n_pieces_at_most as u64),
+        ("n_boms", stats.n_boms),
+    ])
 }
 
 /// The first pass of a sample by size.

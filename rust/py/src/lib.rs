@@ -4,6 +4,7 @@ mod convert;
 mod corpus;
 mod errors;
 mod hangul;
+mod morphemes;
 mod tokenizer;
 mod training;
 mod unit;
@@ -23,6 +24,7 @@ fits_a_python_object!(
     corpus::PyPieceCounts,
     corpus::PyCounter,
     corpus::PySampleBySize,
+    morphemes::PyMarkedCounter,
     training::PyLearned,
     tokenizer::PyTokenizer,
     tokenizer::PyStreamDecoder,
@@ -52,6 +54,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<corpus::PyPieceCounts>()?;
     m.add_class::<corpus::PyCounter>()?;
     m.add_class::<corpus::PySampleBySize>()?;
+    m.add_class::<morphemes::PyMarkedCounter>()?;
     m.add_class::<training::PyLearned>()?;
     m.add_class::<unit::PyUnit>()?;
     m.add_class::<tokenizer::PyTokenizer>()?;

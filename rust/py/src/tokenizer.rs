@@ -289,6 +289,42 @@ impl PyTokenizer {
         py.detach(work).map_err(|e| text_error(py, e))
     }
 
+    /// As `encode_array`, but no token crosses an edge: a byte offset of the text.
+    fn encode_edges<'py>(
+        &self,
+        py: Python<'py>,
+        text: &[u8],
+        edges: PyReadonlyArray1<'py, u64>,
+        allowed: Vec<String>,
+        refused: Vec<String>,
+    ) -> PyResult<Bound<'py, PyArray1<u32>>> {
+        let (edges, rule) = (crate::morphemes::edges(&edges), self.rule(&allowed, &refused));
+        let encode = || {
+            self.with_workspaces(1, |tokenizer, ws| {
+                let mut out = Vec::new();
+                tokenizer.encode_with_edges_into(text, &edges, &rule, &mut ws[0], &mut out).map(|()| out)
+            })
+        };
+        Ok(py.detach(encode).map_err(|e| text_error(py, e))?.into_pyarray(py))
+    }
+
+    /// Who finds the edges that texts are to be encoded with: name and version.
+    #[getter]
+    fn analyser(&self) -> Option<(&str, &str)> {
+        self.inner.analyser().map(|a| (a.name.as_str(), a.version.as_str()))
+    }
+
+    fn steps_edges(
+        &self,
+        py: Python<'_>,
+        text: &[u8],
+        edges: PyReadonlyArray1<'_, u64>,
+    ) -> PyResult<Vec<Vec<(Option<u32>, Vec<u32>)>>> {
+        let states = self.inner.steps_with_edges(text, &crate::morphemes::edges(&edges)).or_raise(py)?;
+        let plain = |(rank, ids): (_, Vec<TokenId>)| (rank, ids.into_iter().map(|id| id.0).collect());
+        Ok(states.into_iter().map(|states| states.into_iter().map(plain).collect()).collect())
+    }
+
     fn decode_bytes<'py>(&self, py: Python<'py>, ids: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
         let ids = self::ids(ids)?;
         let mut out = Vec::new();

@@ -4,7 +4,7 @@ use crate::corpus::{PyPattern, PyPieceCounts};
 use crate::errors::{OrRaise, exception, raise};
 use crate::tokenizer::PyTokenizer;
 use bpe_lab_core::merges::{Merges, Rule};
-use bpe_lab_core::tokenizer::{Special, Tokenizer};
+use bpe_lab_core::tokenizer::{Analyser, Special, Tokenizer};
 use bpe_lab_core::train::{Learned, Progress, Stop, TieBreak, TrainOptions, train as learn};
 use bpe_lab_core::unit::Unit;
 use bpe_lab_core::{ErrorKind, TokenId};
@@ -68,13 +68,15 @@ impl PyLearned {
         Ok(steps.map(|s| (bytes(s.merge.left), bytes(s.merge.right), s.count, s.n_tokens)).collect())
     }
 
-    /// The tokenizer; special tokens get the last ids.
+    /// The tokenizer; special tokens get the last ids. `analyser` is the name and version of who finds its edges.
+    #[pyo3(signature = (pattern, special_tokens, provenance_json, analyser=None))]
     fn tokenizer(
         &self,
         py: Python<'_>,
         pattern: &PyPattern,
         special_tokens: Vec<String>,
         provenance_json: &str,
+        analyser: Option<(String, String)>,
     ) -> PyResult<PyTokenizer> {
         let first = self.learned.n_ids();
         let specials = special_tokens.into_iter().enumerate();
@@ -82,7 +84,9 @@ impl PyLearned {
         let provenance = serde_json::from_str(provenance_json)
             .map_err(|e| exception(py, "ArgumentError", &format!("provenance is no JSON object: {e}"), None))?;
         let (unit, pattern, merges) = (self.unit.clone(), pattern.0.clone(), self.merges().or_raise(py)?);
-        py.detach(|| Tokenizer::new(unit, pattern, merges, specials, provenance)).or_raise(py).map(PyTokenizer::new)
+        let analyser = analyser.map(|(name, version)| Analyser { name, version });
+        let made = py.detach(|| Tokenizer::new(unit, pattern, merges, specials, provenance)).or_raise(py)?;
+        Ok(PyTokenizer::new(made.with_analyser(analyser)))
     }
 }
 
