@@ -36,7 +36,7 @@ LAZY = {
 CORE_FLOORS = [
     ["formats"],
     ["tokenizer"],
-    ["encode", "decode", "train", "ingest"],
+    ["encode", "decode", "train", "ingest", "measure"],
     ["vocab", "count"],
     ["merges", "pretokenize", "unit", "morphology"],
     ["symbol", "error", "raw", "hangul"],

@@ -5,6 +5,7 @@ mod corpus;
 mod errors;
 mod hangul;
 mod morphemes;
+mod measure;
 mod tokenizer;
 mod training;
 mod unit;
@@ -25,6 +26,8 @@ fits_a_python_object!(
     corpus::PyCounter,
     corpus::PySampleBySize,
     morphemes::PyMarkedCounter,
+    measure::PyWordBands,
+    measure::PyMeasure,
     training::PyLearned,
     tokenizer::PyTokenizer,
     tokenizer::PyStreamDecoder,
@@ -55,6 +58,8 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<corpus::PyCounter>()?;
     m.add_class::<corpus::PySampleBySize>()?;
     m.add_class::<morphemes::PyMarkedCounter>()?;
+    m.add_class::<measure::PyWordBands>()?;
+    m.add_class::<measure::PyMeasure>()?;
     m.add_class::<training::PyLearned>()?;
     m.add_class::<unit::PyUnit>()?;
     m.add_class::<tokenizer::PyTokenizer>()?;
@@ -62,5 +67,14 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(training::train, m)?)?;
     m.add_function(wrap_pyfunction!(detect_format, m)?)?;
     hangul::add_to(m)?;
+    m.add_function(wrap_pyfunction!(measure::kinds_of, m)?)?;
+    m.add_function(wrap_pyfunction!(measure::token_kinds, m)?)?;
+    m.add_function(wrap_pyfunction!(measure::merge_table, m)?)?;
+    m.add_function(wrap_pyfunction!(measure::vocabulary_anatomy, m)?)?;
+    m.add_function(wrap_pyfunction!(measure::cut_alike, m)?)?;
+    m.add_function(wrap_pyfunction!(measure::hangul_to_nfd, m)?)?;
+    m.add_function(wrap_pyfunction!(measure::without_spaces, m)?)?;
+    m.add_function(wrap_pyfunction!(measure::lengthen_runs, m)?)?;
+    m.add_function(wrap_pyfunction!(measure::with_typos, m)?)?;
     Ok(())
 }

@@ -32,6 +32,11 @@ impl PyTokenizer {
         Self { inner: Arc::new(tokenizer), idle: Mutex::new(Vec::new()) }
     }
 
+    /// The tokenizer itself.
+    pub(crate) fn inner(&self) -> &Tokenizer {
+        &self.inner
+    }
+
     /// Lends `n` workspaces to `work`.
     fn with_workspaces<T>(&self, n: usize, work: impl FnOnce(&Tokenizer, &mut [Workspace]) -> T) -> T {
         let mut lent = match self.idle.try_lock() {

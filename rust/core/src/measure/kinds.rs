@@ -6,7 +6,7 @@
 use super::chars::{Char, each_char};
 use crate::hangul::Script;
 use crate::unit::Unit;
-use crate::{Error, Result, Symbol};
+use crate::{Error, ErrorKind, Result, Symbol};
 use std::collections::HashSet;
 
 /// What a token is by its spelling. The numbers are those that Python sees.
@@ -94,6 +94,24 @@ pub fn kind_of_bytes(bytes: &[u8]) -> Kind {
     }
 }
 
+/// One kind an id for tokens given by their bytes; ids without any are holes.
+///
+/// # Errors
+/// A token error for an id beyond `n_ids`.
+pub fn kinds_of_bytes<'a>(n_ids: usize, tokens: impl Iterator<Item = (usize, &'a [u8])>) -> Result<Vec<Kind>> {
+    let mut kinds = vec![Kind::Hole; n_ids];
+    for (id, bytes) in tokens {
+        let Some(kind) = kinds.get_mut(id) else {
+            return Err(Error::new(
+                ErrorKind::Token,
+                format!("the vocabulary holds id {id}, but there are {n_ids} ids"),
+            ));
+        };
+        *kind = kind_of_bytes(bytes);
+    }
+    Ok(kinds)
+}
+
 /// One kind an id for a tokenizer of `unit`; ids without a spelling are holes.
 ///
 /// A unit whose symbols are no bytes tells fragments by going there and back: what a spelling decodes to alone is spelled
@@ -169,6 +187,37 @@ pub fn anatomy<'a>(tokens: impl Iterator<Item = (Kind, &'a [u8])>, ksx1001: &Has
 }
 
 impl Anatomy {
+    /// Every count with its name.
+    pub fn named(&self) -> Vec<(String, u64)> {
+        let once = [
+            ("tokens", self.tokens),
+            ("with_hangul", self.with_hangul),
+            ("one_syllable", self.one_syllable),
+            ("space_syllable", self.space_syllable),
+            ("several_syllables", self.several_syllables),
+            ("hangul_mixed", self.hangul_mixed),
+            ("jamo_bearing", self.jamo_bearing),
+            ("code_point_fragments", self.code_point_fragments),
+            ("jamo_fragments", self.jamo_fragments),
+            ("atomic_syllables", self.atomic_syllables),
+            ("atomic_ksx1001", self.atomic_ksx1001),
+            ("atomic_ideographs", self.atomic_ideographs),
+        ];
+        let of_kind = |kinds: &[Kind]| kinds.iter().map(|&kind| self.kinds[kind as usize]).sum();
+        let kinds = [
+            ("kind_fragment", of_kind(&[Kind::Byte, Kind::Fragment])),
+            ("kind_jamo_fragment", of_kind(&[Kind::Jamo, Kind::JamoFragment])),
+            ("kind_one_char", of_kind(&[Kind::OneChar])),
+            ("kind_part_word", of_kind(&[Kind::PartWord])),
+            ("kind_whole_word", of_kind(&[Kind::WholeWord])),
+            ("kind_several_words", of_kind(&[Kind::SeveralWords])),
+            ("kind_other", of_kind(&[Kind::Other])),
+            ("kind_base", of_kind(&[Kind::Byte, Kind::Jamo])),
+        ];
+        let scripts = Script::ALL.iter().zip(self.scripts).map(|(s, n)| (format!("script_{}", s.name()), n));
+        once.into_iter().chain(kinds).map(|(name, n)| (name.to_string(), n)).chain(scripts).collect()
+    }
+
     /// Adds a token that is valid UTF-8.
     fn whole(&mut self, kind: Kind, bytes: &[u8], ksx1001: &HashSet<char>) {
         let is_jamo = matches!(kind, Kind::Jamo | Kind::JamoFragment);

@@ -25,7 +25,7 @@ mod tests;
 
 pub use alike::{Alike, Different, cut_alike};
 pub use columns::{COLUMNS, N_COLUMNS};
-pub use kinds::{Anatomy, Kind, anatomy, kind_of_bytes, kinds_of_spellings};
+pub use kinds::{Anatomy, Kind, anatomy, kind_of_bytes, kinds_of_bytes, kinds_of_spellings};
 pub use transform::{JAMO_NEIGHBOURS, hangul_to_nfd, lengthen_runs, with_typos, without_spaces};
 pub use words::{BAND_NAMES, WordBands};
 
@@ -223,9 +223,31 @@ impl Measure {
         &self.counts.windows[..n_full]
     }
 
+    /// One count of every document.
+    ///
+    /// # Errors
+    /// An argument error where no column is called `name`.
+    pub fn column(&self, name: &str) -> Result<Vec<u64>> {
+        let at = COLUMNS.iter().position(|column| column == name).ok_or_else(|| {
+            Error::argument(format!("no column is called {name:?}")).hint("Measure.columns lists them")
+        })?;
+        Ok(self.counts.rows.iter().skip(at).step_by(N_COLUMNS).copied().collect())
+    }
+
+    /// How often each id was emitted.
+    pub fn token_counts(&self) -> Vec<u64> {
+        let n_ids = self.facts.n_ids;
+        (0..n_ids).map(|id| (0..N_GROUPS).map(|group| self.counts.groups[group * n_ids + id]).sum()).collect()
+    }
+
     /// Word types in order of first occurrence: how often each occurred, and how often as one token.
     pub fn words(&self) -> impl Iterator<Item = (&[u8], u64, u64)> {
         self.counts.types.iter()
+    }
+
+    /// The same without the words: cheaper.
+    pub fn word_counts(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.counts.types.counts()
     }
 
     /// How many word types there are.

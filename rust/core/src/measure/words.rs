@@ -105,4 +105,9 @@ impl Types {
         words.sort_unstable_by_key(|&(_, at)| at);
         words.into_iter().zip(&self.words).map(|((word, _), t)| (word, t.count, t.one_token))
     }
+
+    /// Occurrences and occurrences as one token; by first occurrence.
+    pub fn counts(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.words.iter().map(|t| (t.count, t.one_token))
+    }
 }
