@@ -341,14 +341,50 @@ def test_special_only_on_request(run: Run, tokenizer: Path) -> None:
 
 def test_inspect(run: Run, tokenizer: Path) -> None:
     done = run("inspect", "사과 뷁|\n끝\u200d", "-t", tokenizer)
-    view, table = done.text.split("\n\n", 1)
+    view, table, summary = done.text.strip().split("\n\n")
     assert "\x1b" not in done.text and view.replace("|", "").startswith("사과")
-    assert r"\xEB|" in view and "||" in view and "\u200d" not in view
+    assert "⟨뷁:1/3⟩|⟨뷁:2/3⟩|⟨뷁:3/3⟩|" in view and "||" in view and "\u200d" not in view
     rows = table.splitlines()
-    assert rows[0].split() == ["index", "id", "bytes", "chars", "hex", "text"]
+    assert rows[0].split() == ["index", "id", "bytes", "chars", "syllables", "jamo", "hex", "text"]
     ids = [int(row.split()[1]) for row in rows[1:]]
     assert Tokenizer.load(tokenizer).decode(ids) == "사과 뷁|\n끝\u200d"
-    assert "tokens, 8 characters, 18 bytes" in done.talk
+    n = len(ids)
+    assert summary == (
+        f"{n} tokens, 8 characters, 18 bytes, {18 / n:.2f} bytes a token, 2 of 4 syllables broken, "
+        "1 other character broken, 0 of 3 eojeol in one token"
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "header"),
+    [(80, ["index", "id", "bytes", "chars", "syllables", "jamo", "hex", "text"]),
+     (66, ["index", "id", "bytes", "chars", "syllables", "jamo", "text"]),
+     (40, ["0", '"사"'])],
+)  # fmt: skip
+def test_inspect_fits_the_terminal(
+    run: Run, tokenizer: Path, monkeypatch: pytest.MonkeyPatch, columns: int, header: list[str]
+) -> None:
+    from rich.cells import cell_len
+
+    monkeypatch.setenv("COLUMNS", str(columns))
+    done = run("inspect", "사과나무에 뷁뷁뷁 사과\u200d가 😀 열렸다", "-t", tokenizer)
+    lines = done.text.splitlines()
+    assert max(map(cell_len, lines)) <= columns
+    table = lines[lines.index("") + 1 :]
+    assert table[0].split() == header
+
+
+def test_inspect_of_nothing(run: Run, tokenizer: Path) -> None:
+    assert run("inspect", "", "-t", tokenizer).text == "0 tokens, 0 characters, 0 bytes\n"
+
+
+def test_inspect_columns_stand_under_each_other(run: Run, tokenizer: Path) -> None:
+    """Hangul takes two cells a letter; the text begins in the same cell of every row."""
+    from rich.cells import cell_len
+
+    rows = run("inspect", "사과 a 값 뷁", "-t", tokenizer).text.split("\n\n")[1].splitlines()
+    starts = {cell_len(row[: row.index('"')]) for row in rows[1:]}
+    assert starts == {cell_len(rows[0][: rows[0].index("text")])}
 
 
 def test_inspect_json(run: Run, tokenizer: Path) -> None:
@@ -362,6 +398,12 @@ def test_inspect_json(run: Run, tokenizer: Path) -> None:
     assert [(t["char_start"], t["char_end"]) for t in tokens] == loaded.spans(text, "chars")
     assert b"".join(bytes.fromhex(t["bytes"]) for t in tokens) == text.encode()
     assert [piece[-1]["tokens"] for piece in done["pieces"]]
+    assert (tokens[0]["shown"], tokens[0]["n_syllables"], tokens[0]["jamo"]) == ("사", 1, "ㅅㅏ")
+    cuts = [cut for t in tokens for cut in t["cuts"]]
+    assert [cut["char"] for cut in cuts] == ["뷁"] * len(cuts) and {cut["place"] for cut in cuts} == {3}
+    assert cuts[0]["first"] == 0 and cuts[-1]["end"] == cuts[-1]["of"] == 3
+    assert done["summary"]["n_broken_syllables"] == 1 and done["summary"]["n_syllables"] == 3
+    assert (done["summary"]["n_eojeol"], done["summary"]["n_tokens"]) == (3, len(tokens))
 
 
 def test_inspect_steps(run: Run) -> None:
@@ -369,7 +411,7 @@ def test_inspect_steps(run: Run) -> None:
     Path("a.txt").write_text("사과 사과 사과", encoding="utf-8")
     run("train", "a.txt", "--vocab", "262", "-o", "a.bpe", "--pattern", "none", "--documents", "separator: ")
     done = run("inspect", "--steps", "사과", "-t", "a.bpe")
-    steps = done.text.split("\n\n", 1)[1].splitlines()
+    steps = done.text.split("\n\n")[1].splitlines()
     assert steps[0].split() == ["rank", "piece", "0"]
     assert steps[1].strip() == r"\xEC|\x82|\xAC|\xEA|\xB3|\xBC"
     assert all(step.split()[0].isdigit() for step in steps[2:])

@@ -62,6 +62,14 @@ def test_special_ids() -> None:
         ("\U000e0001".encode(), r"\U000E0001"),
         ("👩‍🌾".encode(), r"👩\u200D🌾"),
         (b"\xed\xa0\x80", r"\xED\xA0\x80"),
+        ("\u1112\u1161\u11ab글".encode(), "⟨ㅎㅏ-ㄴ⟩글"),
+        ("\u11ab\u1112\u1161".encode(), "⟨-ㄴㅎㅏ⟩"),
+        ("⟨ㅎ⟩".encode(), r"\u27E8ㅎ\u27E9"),
+        ("\u115f\u1161\u3164".encode(), r"\u115F⟨ㅏ⟩\u3164"),
+        ("e\u0301 q\u0301\u0301".encode(), r"e\u0301 q́́"),
+        ("\u0301 \u0301\n\u0301".encode(), r"\u0301 \u0301\n\u0301"),
+        ("❤\ufe0f".encode(), r"❤\uFE0F"),
+        ("ไทย กำลัง".encode(), "ไทย กำลัง"),
     ],
 )
 def test_visible(data: bytes, shown: str) -> None:

@@ -2,33 +2,25 @@
 
 import argparse
 import os
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bpe_lab.cli import arguments
 from bpe_lab.cli.exits import Exit
-from bpe_lab.cli.terminal import Terminal, binary_stdin, number
+from bpe_lab.cli.terminal import Terminal, binary_stdin
 from bpe_lab.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from bpe_lab import Tokenizer
-    from bpe_lab.tokenizer import Specials
+    from bpe_lab.cli.tokenview import Shown
+    from bpe_lab.show import Cut, ShownToken, TokenView
 
-
-@dataclass(frozen=True)
-class TokenRow:
-    """One token of a text."""
-
-    index: int
-    id: int
-    token: bytes
-    """What it is standing alone; with a unit `jamo` this is not always what it owns of the text."""
-    span: tuple[int, int]
-    """Bytes of the text; the spans tile it."""
-    char_span: tuple[int, int]
-    """Characters that the token holds a part of, so that neighbours may overlap."""
+_COLUMNS = (">index", ">id", ">bytes", ">chars", ">syllables", "jamo", "hex", "text")
+_NARROW = tuple(column for column in _COLUMNS if column != "hex")
 
 
 def add_to(commands: arguments.Commands) -> None:
@@ -40,7 +32,8 @@ def add_to(commands: arguments.Commands) -> None:
         "[TEXT] -t TOKENIZER",
         "show the tokens of a text, coloured, with ids and bytes",
         'bpe-lab inspect "사과나무에 사과가 열렸다" -t ko.bpe\nbpe-lab inspect --steps "사과나무" -t ko.bpe',
-        more="A byte that is only a part of a character is shown as \\xEC. Without TEXT, standard input is read.",
+        more="⟨사:1/3⟩ is the first of three bytes of 사, ⟨사:ㅅ⟩ its onset; a byte of no character is \\xEC. "
+        "Without TEXT, standard input is read.",
         spread="text",
     )
     parser.add_argument("text", nargs="*", metavar="TEXT")
@@ -53,21 +46,24 @@ def add_to(commands: arguments.Commands) -> None:
 def run_inspect(args: argparse.Namespace, terminal: Terminal) -> int:
     """Show the tokens of one text."""
     from bpe_lab.cli.loading import chosen_tokenizer
+    from bpe_lab.show import view
 
     tokenizer = chosen_tokenizer(args)
     data = _text(args, terminal)
-    rows = token_rows(tokenizer, data, args.allow_special)
+    shown = view(tokenizer, data, "all" if args.allow_special else ())
     if args.json:
-        _put_json(args, terminal, tokenizer, data, rows)
+        _put_json(args, terminal, tokenizer, shown)
         return Exit.OK
-    terminal.say(_summary(data, rows))
-    _put_view(terminal, [row.token for row in rows])
-    terminal.put("")
-    if args.steps:
-        _put_steps(terminal, tokenizer, data)
-    else:
-        for line in _table(rows):
-            terminal.put(line)
+    if shown.tokens:
+        _put_view(terminal, shown.tokens)
+        terminal.put("")
+        if args.steps:
+            _put_steps(terminal, tokenizer, data)
+        else:
+            _put_table(terminal, shown.tokens)
+        terminal.put("")
+    for line in folded(shown.summary.split(", "), width() or sys.maxsize, ", "):
+        terminal.put(line)
     return Exit.OK
 
 
@@ -79,55 +75,121 @@ def _text(args: argparse.Namespace, terminal: Terminal) -> bytes:
     return os.fsencode(args.text[0]) if args.text and args.text[0] != "-" else binary_stdin(terminal).read()
 
 
-def token_rows(tokenizer: "Tokenizer", data: bytes, allow_special: bool = False) -> list[TokenRow]:
-    """Return the tokens of `data` with their places in bytes and in characters."""
-    starts = _char_starts(data)
-    allowed: Specials = "all" if allow_special else ()
-    ids, ends, _ = tokenizer.encode_batch_ends([data], allowed_special=allowed, threads=1)
-    rows, at = [], 0
-    for index, (id, end) in enumerate(zip(ids.tolist(), ends.tolist(), strict=True)):
-        chars = (bisect_right(starts, at) - 1, bisect_left(starts, end))
-        rows.append(TokenRow(index, id, tokenizer.token_bytes(id), (at, end), chars))
-        at = end
-    return rows
+def _put_view(terminal: Terminal, tokens: "Sequence[Shown]", before: str = "", breaks: bool = True) -> None:
+    """Print tokens side by side after `before`, in lines that end between tokens; in a pipe lines are not broken."""
+    from bpe_lab.cli.tokenview import SEPARATOR, coloured, separated, wrapped
 
-
-def _char_starts(data: bytes) -> list[int]:
-    """Return the byte at which each character begins; a byte that belongs to none counts as one."""
-    starts, at = [], 0
-    for char in data.decode("utf-8", "surrogateescape"):
-        starts.append(at)
-        at += len(char.encode("utf-8", "surrogateescape"))
-    return starts
-
-
-def _summary(data: bytes, rows: list[TokenRow]) -> str:
-    n_chars = len(_char_starts(data))
-    each = f", {len(data) / len(rows):.2f} bytes a token" if rows else ""
-    return f"{number(len(rows), 'token')}, {number(n_chars, 'character')}, {number(len(data), 'byte')}{each}"
-
-
-def _put_view(terminal: Terminal, tokens: list[bytes], before: str = "", breaks: bool = True) -> None:
-    """Print tokens side by side after `before`; the terminal breaks long lines, so that nothing is lost."""
-    from bpe_lab.cli.tokenview import coloured, separated
-
-    console = terminal.console()
-    if console.color_system:
-        console.print(before, coloured(tokens, console.color_system, breaks=breaks), sep="", soft_wrap=True)
-    else:
+    console, limit = terminal.console(), width()
+    if limit is None and not console.color_system:
         terminal.put(before + separated(tokens, breaks=breaks))
+        return
+    gap = 0 if console.color_system else len(SEPARATOR)
+    room = max((limit or sys.maxsize) - len(before), 1)
+    for start, line in wrapped(tokens, room, gap):
+        lead = " " * len(before) if start else before
+        if console.color_system:
+            console.print(lead, coloured(line, console.color_system, first=start, breaks=False), sep="", soft_wrap=True)
+        else:
+            goes_on = SEPARATOR if start + len(line) < len(tokens) else ""
+            terminal.put(lead + separated(line, breaks=False) + goes_on)
 
 
-def _table(rows: list[TokenRow]) -> Iterator[str]:
-    from bpe_lab.cli.table import lines, quoted
-    from bpe_lab.visible import visible
+def width() -> int | None:
+    """Return how many cells a line may have: those of the terminal, or of `COLUMNS`; None in a pipe: no bound."""
+    if sys.stdout.isatty() or os.environ.get("COLUMNS"):
+        return shutil.get_terminal_size().columns
+    return None
 
-    header = (">index", ">id", ">bytes", ">chars", "hex", "text")
-    shown = (
-        (r.index, r.id, _span(r.span), _span(r.char_span), r.token.hex(" ").upper(), quoted(visible(r.token)))
-        for r in rows
-    )
-    return lines(header, shown)
+
+def _put_table(terminal: Terminal, tokens: "Sequence[ShownToken]") -> None:
+    """Print a row a token: with bytes in hexadecimal where they fit, else without, else in two lines a token."""
+    rows = [_cells(token) for token in tokens]
+    texts = [_quoted(token, terminal.console().color_system) for token in tokens]
+    limit = width() or sys.maxsize
+    shapes = (_table(_COLUMNS, rows, texts), _table(_NARROW, rows, texts), _blocks(rows, texts, limit))
+    lines: list[Text] = []
+    for shape in shapes:
+        lines = list(shape)
+        if all(line.cell_len <= limit for line in lines):
+            break
+    console = terminal.console()
+    for line in lines:
+        console.print(line, soft_wrap=True) if console.color_system else terminal.put(line.plain)
+
+
+def _cells(token: "ShownToken") -> dict[str, str]:
+    """Return what the columns hold, except the text."""
+    return {
+        "index": str(token.index),
+        "id": str(token.id),
+        "bytes": _span(token.span),
+        "chars": _span(token.char_span),
+        "syllables": str(token.n_syllables),
+        "jamo": token.jamo,
+        "hex": token.data.hex(" ").upper(),
+    }
+
+
+def _quoted(token: "ShownToken", color_system: str | None) -> "Text":
+    """Return the token between quotes, so that spaces at its ends show."""
+    from rich.text import Text
+
+    from bpe_lab.cli.table import quoted
+    from bpe_lab.cli.tokenview import coloured_token
+
+    if not color_system:
+        return Text(quoted(str(token)))
+    return Text('"') + coloured_token(token, color_system, token.index) + '"'
+
+
+def _table(columns: Sequence[str], rows: Sequence[dict[str, str]], texts: "Sequence[Text]") -> "Iterator[Text]":
+    """Yield header and rows, aligned by the cells that a terminal gives to their characters."""
+    from rich.cells import cell_len
+    from rich.text import Text
+
+    names = [column.removeprefix(">") for column in columns[:-1]]
+    widths = {name: max([len(name), *(cell_len(row[name]) for row in rows)]) for name in names}
+
+    def line(row: dict[str, str]) -> str:
+        pads = {name: " " * (widths[name] - cell_len(row[name])) for name in names}
+        right = [column.startswith(">") for column in columns]
+        cells = (pads[n] + row[n] if r else row[n] + pads[n] for n, r in zip(names, right, strict=False))
+        return "  ".join(cells) + "  "
+
+    yield Text(line({name: name for name in names}) + "text")
+    yield from (Text(line(row)) + text for row, text in zip(rows, texts, strict=True))
+
+
+def _blocks(rows: Sequence[dict[str, str]], texts: "Sequence[Text]", limit: int) -> "Iterator[Text]":
+    """Yield each token in a line, and below it what the other columns hold."""
+    from rich.text import Text
+
+    before = max((len(row["index"]) for row in rows), default=0)
+    for row, text in zip(rows, texts, strict=True):
+        yield Text(f"{row['index']:>{before}}  ") + text
+        facts = [f"id {row['id']}", f"bytes {row['bytes']}", f"chars {row['chars']}"]
+        facts += [f"syllables {row['syllables']}"] * (row["syllables"] != "0")
+        facts += [row["jamo"]] * (row["jamo"] != "")
+        for line in folded(facts, limit - before - 2, "  "):
+            yield Text(" " * (before + 2) + line)
+
+
+def folded(parts: Iterable[str], limit: int, gap: str) -> Iterator[str]:
+    """Yield lines of at most `limit` cells that hold whole `parts` with `gap` between them, where a part fits at all.
+
+    >>> list(folded(["12 tokens", "3 syllables", "1 word"], 24, ", "))
+    ['12 tokens, 3 syllables,', '1 word']
+    """
+    from rich.cells import cell_len
+
+    line = ""
+    for part in parts:
+        if line and cell_len(line + gap + part + gap.rstrip()) > limit:
+            yield line + gap.rstrip()
+            line = part
+        else:
+            line = line + gap + part if line else part
+    yield line
 
 
 def _span(span: tuple[int, int]) -> str:
@@ -145,30 +207,57 @@ def _put_steps(terminal: Terminal, tokenizer: "Tokenizer", data: bytes) -> None:
             _put_view(terminal, step.tokens, f"{rank.rjust(width)}  ", breaks=False)
 
 
-def _put_json(
-    args: argparse.Namespace, terminal: Terminal, tokenizer: "Tokenizer", data: bytes, rows: list[TokenRow]
-) -> None:
+def _put_json(args: argparse.Namespace, terminal: Terminal, tokenizer: "Tokenizer", shown: "TokenView") -> None:
     from bpe_lab.cli.loading import about
     from bpe_lab.visible import text_or_none
 
-    tokens = [
-        {
-            "index": r.index,
-            "id": r.id,
-            "bytes": r.token.hex(),
-            "text": text_or_none(r.token),
-            "start": r.span[0],
-            "end": r.span[1],
-            "char_start": r.char_span[0],
-            "char_end": r.char_span[1],
-        }
-        for r in rows
-    ]
+    data = shown.data
     values: dict[str, Any] = {"tokenizer": about(tokenizer), "text": text_or_none(data), "n_bytes": len(data)}
-    values["tokens"] = tokens
+    values["summary"] = {
+        "n_tokens": len(shown.tokens),
+        "n_chars": shown.n_chars,
+        "bytes_per_token": shown.bytes_per_token if shown.tokens else None,
+        "n_syllables": shown.n_syllables,
+        "n_broken_syllables": shown.n_broken_syllables,
+        "n_broken_chars": shown.n_broken_chars,
+        "n_eojeol": shown.n_eojeol,
+        "n_one_token_eojeol": shown.n_one_token_eojeol,
+    }
+    values["tokens"] = [_json_token(token) for token in shown.tokens]
     if args.steps:
         values["pieces"] = [
             [{"rank": step.rank, "tokens": [token.hex() for token in step.tokens]} for step in states]
             for states in tokenizer.steps(data)
         ]
     terminal.put_json("inspect", values)
+
+
+def _json_token(token: "ShownToken") -> dict[str, Any]:
+    from bpe_lab.visible import text_or_none
+
+    return {
+        "index": token.index,
+        "id": token.id,
+        "bytes": token.data.hex(),
+        "text": text_or_none(token.data),
+        "shown": str(token),
+        "start": token.span[0],
+        "end": token.span[1],
+        "char_start": token.char_span[0],
+        "char_end": token.char_span[1],
+        "n_chars": token.n_chars,
+        "n_syllables": token.n_syllables,
+        "jamo": token.jamo,
+        "cuts": [_json_cut(cut) for cut in token.cuts],
+    }
+
+
+def _json_cut(cut: "Cut") -> dict[str, Any]:
+    return {
+        "char": cut.char,
+        "place": cut.place,
+        "first": cut.first,
+        "end": cut.end,
+        "of": cut.n_bytes,
+        "jamo": cut.letters or None,
+    }
