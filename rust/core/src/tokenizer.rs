@@ -397,8 +397,7 @@ pub fn check_pattern(unit: &Unit, pattern: &Pattern) -> Result<()> {
         "unit {} needs a named pattern: a regular expression may cut between conjoining jamo and a syllable",
         unit.name()
     );
-    Err(Error::unsupported(message)
-        .hint(format!("take pattern {}, or leave nfd-alias out", Pattern::NAMES.join(", "))))
+    Err(Error::unsupported(message).hint(format!("take pattern {}, or leave nfd-alias out", Pattern::NAMES.join(", "))))
 }
 
 fn check_specials(vocab: &Vocab, specials: &[Special]) -> Result<()> {

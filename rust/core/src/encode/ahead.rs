@@ -8,6 +8,7 @@ use super::blocks::BLOCK;
 use super::lanes::{Lanes, Ranks};
 use super::merge::{Ids, Short, Source};
 use super::rules::Rules;
+use crate::Symbol;
 
 /// See the module.
 #[derive(Default)]
@@ -19,6 +20,8 @@ pub(super) struct Ahead {
     ids: Vec<u32>,
     lanes: Lanes,
     symbols: Symbols,
+    /// Symbols of one piece of a unit that is not bytes.
+    buffer: Vec<Symbol>,
 }
 
 /// A new piece: `text[begin..end]`.
@@ -48,15 +51,17 @@ impl Ahead {
 
     /// Merges what was pushed and is not too long: at most [`Short::MAX`] symbols. Returns how many were pushed.
     pub(super) fn run(&mut self, rules: &Rules, text: &[u8]) -> usize {
-        let Self { new, spans, ids, lanes, symbols } = self;
+        let Self { new, spans, ids, lanes, symbols, buffer } = self;
         let load = |n: usize, short: &mut Short| {
-            match rules.bytes(&text[new[n].begin..new[n].end]) {
+            let piece = &text[new[n].begin..new[n].end];
+            match rules.bytes(piece) {
                 Some(source) if source.split(symbols) => short.load_symbols(symbols),
                 Some(source) if source.len() <= Short::MAX => {
                     short.load(&source);
                     short.rank(&rules.pairs, &source);
                     return Ranks::Known;
                 }
+                None if rules.split(piece, buffer, symbols) => short.load_symbols(symbols),
                 _ => short.load(&Ids(&[])),
             }
             Ranks::Open

@@ -71,8 +71,14 @@ pub(super) struct Symbols {
 impl Symbols {
     pub(super) const MAX: usize = 256;
 
+    /// Takes `ids`, at most [`MAX`](Self::MAX) of them, one symbol each.
+    pub(super) fn fill(&mut self, ids: impl Iterator<Item = u32>) {
+        self.n = 0;
+        ids.take(Self::MAX).enumerate().for_each(|(start, id)| self.push(id, start));
+    }
+
     #[inline(always)]
-    fn push(&mut self, id: u32, start: usize) {
+    pub(super) fn push(&mut self, id: u32, start: usize) {
         self.ids[self.n] = id;
         self.starts[self.n] = start as u16;
         self.n += 1;

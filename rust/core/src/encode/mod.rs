@@ -6,7 +6,8 @@
 //! taken in blocks; the keys of a whole block are hashed and their cache lines read ahead before the first is looked
 //! up. A piece that is new runs the merge loop (module `merge`), with one probe for each question "do these two merge,
 //! and when" (module `pairs`). Tiktoken's rule is turned into the same list of pairs (module `canonical`). Pieces of
-//! more than 256 symbols are cut into overlapping windows, exactly (module `long`).
+//! more than 256 symbols are cut into overlapping windows, exactly (module `long`). Characters, and syllables where jamo
+//! are symbols, are begun with what they merge into, where that is proven to change nothing (`atoms`, `syllables`).
 //!
 //! The obvious twin is [`naive`]; every path here gives its ids. Encoding with merges dropped at random is a loop of its
 //! own (module `dropout`).
@@ -24,6 +25,7 @@ pub mod naive;
 mod pairs;
 mod queues;
 mod rules;
+mod syllables;
 mod symbols;
 #[cfg(test)]
 mod tests;

@@ -2,11 +2,12 @@
 //!
 //! Knows no cache and no blocks.
 
-use super::atoms::Atoms;
+use super::atoms::{Atoms, Symbols};
 use super::canonical::Canonical;
 use super::long::Long;
 use super::merge::{Bytes, Ids, Merger};
 use super::pairs::{NONE, PairTable};
+use super::syllables::Syllables;
 use crate::merges::{Merges, Rule};
 use crate::unit::Unit;
 use crate::vocab::Vocab;
@@ -18,11 +19,13 @@ pub(super) struct Rules {
     unit: Unit,
     /// By symbol.
     base_ids: Vec<TokenId>,
-    /// The ids of the 256 bytes, where every symbol is a byte.
-    byte_ids: Option<Box<[TokenId; 256]>>,
+    /// The ids of the 256 bytes, which are the first symbols of every unit.
+    byte_ids: Box<[TokenId; 256]>,
     pub(super) pairs: PairTable,
     /// Characters as first symbols, where every symbol is a byte and the pairs allow it.
     atoms: Option<Atoms>,
+    /// Syllables as first symbols, where their jamo are symbols and the pairs allow it.
+    syllables: Option<Syllables>,
     /// Tokens that only a whole piece makes: spelling -> (rank, id).
     unreachable: HashMap<Vec<Symbol>, (u32, u32)>,
 }
@@ -44,12 +47,18 @@ impl Rules {
             let (have, need) = (base_ids.len(), unit.n_base());
             return Err(Error::format(format!("the unit has {need} base symbols, the merges give ids to {have}")));
         }
-        let byte_ids = if unit.is_bytewise() { <Box<[TokenId; 256]>>::try_from(base_ids.clone()).ok() } else { None };
-        let Canonical { pairs, atoms, unreachable } = match merges.rule() {
-            Rule::Pairs(list) => Canonical::of_merges(byte_ids.as_deref(), list, vocab)?,
-            Rule::Ranks(tokens) => Canonical::derive(&base_ids, byte_ids.as_deref(), tokens, vocab)?,
+        let byte_ids = base_ids.first_chunk::<256>().copied().map(Box::new);
+        let byte_ids = byte_ids.ok_or_else(|| Error::format("a unit has 256 bytes among its base symbols"))?;
+        let of_bytes = unit.is_bytewise().then_some(&*byte_ids);
+        let Canonical { mut pairs, atoms, unreachable } = match merges.rule() {
+            Rule::Pairs(list) => Canonical::of_merges(of_bytes, list, vocab)?,
+            Rule::Ranks(tokens) => Canonical::derive(&base_ids, of_bytes, tokens, vocab)?,
         };
-        Ok(Self { unit: unit.clone(), base_ids, byte_ids, pairs, atoms, unreachable })
+        if !unit.is_bytewise() {
+            pairs.fill_bytes(&*byte_ids);
+        }
+        let syllables = Syllables::derive(unit, &base_ids, merges, vocab, &pairs);
+        Ok(Self { unit: unit.clone(), base_ids, byte_ids, pairs, atoms, syllables, unreachable })
     }
 
     /// `piece` as symbols to merge, where its symbols are its bytes and nothing but merging decides.
@@ -58,10 +67,26 @@ impl Rules {
         if self.unreachable.is_empty() { self.any_bytes(piece) } else { None }
     }
 
+    /// As [`bytes`](Self::bytes), whatever decides. ASCII is its bytes in every unit.
     #[inline(always)]
     fn any_bytes<'a>(&'a self, piece: &'a [u8]) -> Option<Bytes<'a>> {
-        let byte_ids = self.byte_ids.as_ref()?;
-        Some(Bytes { bytes: piece, byte_ids, atoms: self.atoms.as_ref() })
+        let is_bytes = self.unit.is_bytewise() || piece.is_ascii();
+        is_bytes.then(|| Bytes { bytes: piece, byte_ids: &self.byte_ids, atoms: self.atoms.as_ref() })
+    }
+
+    /// Splits `piece` into first symbols, at most [`Symbols::MAX`] of them, where nothing but merging decides; says
+    /// whether it did. `buffer` is room for its symbols.
+    pub(super) fn split(&self, piece: &[u8], buffer: &mut Vec<Symbol>, symbols: &mut Symbols) -> bool {
+        if !self.unreachable.is_empty() || piece.len() > Symbols::MAX {
+            return false;
+        }
+        buffer.clear();
+        self.unit.symbols_into(piece, buffer);
+        match &self.syllables {
+            Some(syllables) => syllables.split(buffer, &self.base_ids, symbols),
+            None => symbols.fill(buffer.iter().map(|s| self.base_ids[s.0 as usize].0)),
+        }
+        true
     }
 
     /// Appends the ids of a piece of any unit and length.
@@ -140,7 +165,12 @@ impl Rules {
     }
 
     #[cfg(test)]
+    pub(super) fn has_syllables(&self) -> bool {
+        self.syllables.is_some()
+    }
+
+    #[cfg(test)]
     pub(super) fn byte_ids(&self) -> Option<&[TokenId; 256]> {
-        self.byte_ids.as_deref()
+        Some(&self.byte_ids)
     }
 }

@@ -264,6 +264,128 @@ proptest! {
     }
 }
 
+/// Units other than bytes, and their merges as trained on some pieces or drawn at random.
+mod of_units {
+    use super::*;
+    use crate::count::PieceCounts;
+    use crate::train::{TieBreak, TrainOptions};
+
+    /// Every symbol that Hangul may be made of, in words of a few syllables.
+    fn words(n: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Vec<u8>>> {
+        const PARTS: &[&str] = &[
+            "가",
+            "각",
+            "간",
+            "나",
+            "낙",
+            "난",
+            "갸",
+            "갹",
+            "값",
+            "닭",
+            "힣",
+            "ㅋ",
+            " ",
+            "a",
+            ".",
+            "漢",
+            "é",
+            "\u{1100}\u{1161}",
+            "\u{1100}\u{1161}\u{11A8}",
+            "\u{1102}\u{1161}\u{11AB}",
+            "\u{1161}",
+            "\u{11A8}",
+        ];
+        let word = proptest::collection::vec(proptest::sample::select(PARTS), 0..12);
+        let long = proptest::collection::vec(proptest::sample::select(PARTS), 100..140);
+        let word = prop_oneof![12 => word, 1 => long].prop_map(|parts| parts.concat().into_bytes());
+        proptest::collection::vec(word, n)
+    }
+
+    const NAMES: &[&str] = &[
+        "byte-char",
+        "syllable",
+        "syllable:all",
+        "jamo",
+        "jamo:filler",
+        "jamo:compat:nfd-alias",
+        "jamo:filler:compat:nfd-alias",
+        "jamo-char",
+        "jamo-char:filler",
+    ];
+
+    fn check(unit: &Unit, merges: &Merges, pieces: &[Vec<u8>]) -> bool {
+        let vocab = Vocab::derive(merges).unwrap();
+        let encoder = Encoder::new(unit, merges, &vocab).unwrap();
+        let naive = Naive::new(unit, merges, &vocab);
+        let want: Vec<u32> = pieces.iter().flat_map(|p| naive.encode(p)).map(|id| id.0).collect();
+        let (text, ends) = tile(pieces);
+        let (mut scratch, mut out) = (Scratch::default(), Vec::new());
+        for _ in 0..2 {
+            out.clear();
+            encoder.encode_pieces(&text, 1, &ends, &mut scratch, &mut out);
+            assert_eq!(out, want, "{} {pieces:x?}", unit.name());
+        }
+        for piece in pieces.iter().take(3) {
+            assert_eq!(encoder.steps(piece), naive.steps(piece));
+        }
+        encoder.rules.has_syllables()
+    }
+
+    /// Merges of any two tokens so far, over the symbols of `pieces`; most are not grown.
+    fn any_merges(unit: &Unit, pieces: &[Vec<u8>], base: &[TokenId], choices: &[(usize, usize)]) -> Vec<Merge> {
+        let mut symbols = Vec::new();
+        pieces.iter().for_each(|p| unit.symbols_into(p, &mut symbols));
+        symbols.sort_unstable();
+        symbols.dedup();
+        let mut tokens: Vec<(TokenId, Vec<Symbol>)> = symbols.iter().map(|&s| (base[s.0 as usize], vec![s])).collect();
+        let mut list: Vec<Merge> = Vec::new();
+        for &(left, right) in choices.iter().filter(|_| !symbols.is_empty()) {
+            let (left, right) = (tokens[left % tokens.len()].clone(), tokens[right % tokens.len()].clone());
+            let spelling = [left.1, right.1].concat();
+            let old = tokens.iter().find(|t| t.1 == spelling).map(|t| t.0);
+            let result = old.unwrap_or(TokenId((base.len() + list.len()) as u32));
+            list.push(Merge { left: left.0, right: right.0, result });
+            if old.is_none() {
+                tokens.push((result, spelling));
+            }
+        }
+        list
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        #[test]
+        fn trained(training in words(0..30), n in 0..120usize, pieces in words(1..20)) {
+            for name in NAMES {
+                let unit = Unit::from_name(name).unwrap();
+                let mut counts = PieceCounts::new();
+                let whole = training.iter().filter(|p| !p.is_empty()).enumerate();
+                whole.for_each(|(i, p)| counts.add(p, 1 + i as u64 % 3).unwrap());
+                let n_ids = unit.n_base() + n;
+                let options =
+                    TrainOptions { n_ids, unit: unit.clone(), tie: TieBreak::Hf, min_frequency: 1, max_token_bytes: None };
+                let learned = crate::train::train(&counts, &options, &mut |_| true).unwrap();
+                let list = learned.steps.iter().map(|s| s.merge).collect();
+                let merges = Merges::new(learned.base_ids, Rule::Pairs(list)).unwrap();
+                let has = check(&unit, &merges, &[pieces.clone(), training.clone()].concat());
+                prop_assert_eq!(has, name.starts_with("jamo"));
+            }
+        }
+
+        #[test]
+        fn any(choices in proptest::collection::vec((0..1000usize, 0..1000usize), 0..40), pieces in words(1..20)) {
+            for name in NAMES {
+                let unit = Unit::from_name(name).unwrap();
+                let base: Vec<TokenId> = (0..unit.n_base() as u32).map(TokenId).collect();
+                let list = any_merges(&unit, &pieces, &base, &choices);
+                check(&unit, &Merges::new(base, Rule::Pairs(list)).unwrap(), &pieces);
+            }
+        }
+    }
+}
+
 #[test]
 fn every_length() {
     let sample: Vec<u8> = (0..4000usize).map(|i| ALPHABET[(i * i / 7 + i / 3) % 4]).collect();

@@ -222,3 +222,167 @@ proptest! {
         prop_assert_eq!(tokenizer.encode_batch_dropping(&documents, &rule, none, &mut workspaces(2)).unwrap(), plain);
     }
 }
+
+/// Units that are not bytes: what comes back, and who owns which byte.
+mod of_units {
+    use super::*;
+    use crate::count::PieceCounts;
+    use crate::train::{TieBreak, TrainOptions, train};
+    use crate::unit::naive;
+
+    fn trained(name: &str, pattern: &str) -> Tokenizer {
+        let texts = [
+            "사과 사과나무 각각 값",
+            " \u{1109}\u{1161}\u{1100}\u{116A} \u{1100}\u{1161}\u{11A8}가",
+            "ㅋㅋㅋ 漢字",
+            "abc abc",
+        ];
+        let pattern = Pattern::from_name(pattern).unwrap();
+        let mut counts = PieceCounts::new();
+        for text in texts {
+            let mut ends = Vec::new();
+            pattern.split(text.as_bytes(), &mut ends).unwrap();
+            counts.add_spans(text.as_bytes(), 0, &ends).unwrap();
+        }
+        let unit = Unit::from_name(name).unwrap().resolve(counts.iter());
+        let n_ids = unit.n_base() + 40;
+        let options =
+            TrainOptions { n_ids, unit: unit.clone(), tie: TieBreak::Hf, min_frequency: 1, max_token_bytes: None };
+        let learned = train(&counts, &options, &mut |_| true).unwrap();
+        let special = Special { text: "<|end|>".to_owned(), id: TokenId(learned.n_ids() as u32) };
+        let list = learned.steps.iter().map(|s| s.merge).collect();
+        let merges = Merges::new(learned.base_ids, crate::merges::Rule::Pairs(list)).unwrap();
+        Tokenizer::new(unit, pattern, merges, vec![special], Map::new()).unwrap()
+    }
+
+    fn text() -> impl Strategy<Value = Vec<u8>> {
+        const PARTS: &[&[u8]] = &[
+            "사과".as_bytes(),
+            "각".as_bytes(),
+            "가".as_bytes(),
+            "값".as_bytes(),
+            "ㅋㅋ".as_bytes(),
+            b" ",
+            b" ",
+            b"abc",
+            b"<|end|>",
+            "\u{1109}\u{1161}\u{1100}\u{116A}".as_bytes(),
+            "\u{1100}\u{1161}\u{11A8}".as_bytes(),
+            "\u{1100}".as_bytes(),
+            "\u{1161}".as_bytes(),
+            "\u{11A8}".as_bytes(),
+            "\u{1112}\u{119E}".as_bytes(),
+            "漢".as_bytes(),
+            b"\xEA",
+            b"\xB0\x80",
+            b"\xFF",
+            b"\n",
+        ];
+        proptest::collection::vec(proptest::sample::select(PARTS), 0..16).prop_map(|parts| parts.concat())
+    }
+
+    /// Where the tokens of `text` end, by the twin: each token has so many symbols of each piece.
+    fn ends_by_twin(tokenizer: &Tokenizer, text: &[u8], rule: &SpecialRule) -> Vec<u64> {
+        let finder = tokenizer.finders.get(tokenizer.specials(), rule).unwrap();
+        let (mut owned, mut start) = (Vec::new(), 0);
+        while start < text.len() {
+            let found = finder.as_deref().and_then(|f| f.find(text, start));
+            let gap = &text[start..found.as_ref().map_or(text.len(), |f| f.start)];
+            let mut ends = Vec::new();
+            tokenizer.pattern().split(gap, &mut ends).unwrap();
+            let mut from = 0;
+            for end in ends {
+                owned.extend(naive::symbols(tokenizer.unit(), &gap[from..end]).into_iter().map(|(_, n)| n as u64));
+                from = end;
+            }
+            owned.extend(found.iter().map(|f| (f.end - f.start) as u64));
+            start = found.map_or(text.len(), |f| f.end);
+        }
+        let (mut at, mut end) = (0, 0);
+        let ids = encode(tokenizer, text, rule).unwrap();
+        let of = |&id: &u32| {
+            let n = tokenizer.vocab().spelling(TokenId(id)).map_or(1, <[_]>::len);
+            end += owned[at..at + n].iter().sum::<u64>();
+            at += n;
+            end
+        };
+        ids.iter().map(of).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+
+        #[test]
+        fn round_trips_spans_and_streams(documents in proptest::collection::vec(text(), 0..4)) {
+            for (name, pattern) in [
+                ("byte", "gpt2"), ("syllable:seen=2", "o200k"), ("syllable:all", "none"), ("jamo", "o200k"), ("jamo", "none"),
+                ("jamo:filler:compat", "gpt2"), ("jamo:nfd-alias", "cl100k"), ("jamo:filler:compat:nfd-alias", "none"),
+                ("jamo:nfd-alias", "llama3"), ("jamo-char:nfd-alias", "gpt2"), ("jamo-char:filler", "o200k"),
+            ] {
+                let tokenizer = trained(name, pattern);
+                let slices: Vec<&[u8]> = documents.iter().map(AsRef::as_ref).collect();
+                let rule = rule(&[0], &[]);
+                let (ids, ends, offsets) = tokenizer.encode_batch_ends(&slices, &rule, &mut workspaces(2)).unwrap();
+                prop_assert_eq!(tokenizer.decode_batch(&ids, &offsets).unwrap(), documents.clone(), "{} {}", name, pattern);
+                for (document, of) in documents.iter().zip(offsets.windows(2)) {
+                    let of = of[0] as usize..of[1] as usize;
+                    prop_assert_eq!(&ends[of.clone()], ends_by_twin(&tokenizer, document, &rule), "{} {}", name, pattern);
+                    let (mut stream, mut text) = (crate::decode::StreamDecoder::new(), String::new());
+                    for id in &ids[of] {
+                        text += &stream.push(tokenizer.decoder(), &[*id]).unwrap();
+                    }
+                    text += &stream.finish(tokenizer.decoder());
+                    prop_assert_eq!(text, String::from_utf8_lossy(document));
+                }
+            }
+        }
+
+        /// Ids that no text gives decode too, and their spans tile what they decode to.
+        #[test]
+        fn any_ids_decode(numbers in proptest::collection::vec(any::<u32>(), 0..20)) {
+            for name in ["jamo", "jamo:filler:compat:nfd-alias", "jamo:nfd-alias", "syllable:all"] {
+                let tokenizer = trained(name, "gpt2");
+                let n = tokenizer.n_ids() as u32;
+                let ids: Vec<u32> = numbers.iter().map(|i| if i % 3 == 0 { i % n } else { n - 1 - i % 120 }).collect();
+                let (mut bytes, mut ends, mut symbols) = (Vec::new(), Vec::new(), Vec::new());
+                tokenizer.decode_into(&ids, &mut bytes).unwrap();
+                tokenizer.ends_into(&ids, &mut ends).unwrap();
+                for &id in &ids {
+                    match tokenizer.vocab().spelling(TokenId(id)) {
+                        Some(spelling) => symbols.extend_from_slice(spelling),
+                        None => symbols.extend(b"<|end|>".iter().map(|&b| crate::Symbol(b.into()))),
+                    }
+                }
+                prop_assert_eq!(&bytes, &naive::bytes(tokenizer.unit(), &symbols));
+                prop_assert!(ends.is_sorted());
+                prop_assert_eq!(ends.last().copied().unwrap_or(0), bytes.len() as u64, "{} {:?}", name, symbols);
+                prop_assert_eq!(tokenizer.decoder().n_bytes(&ids).unwrap(), bytes.len());
+            }
+        }
+
+        /// No named pattern cuts between a run of conjoining jamo and a syllable, which `nfd-alias` rests on.
+        #[test]
+        fn runs_stay_whole(text in text()) {
+            for name in Pattern::NAMES {
+                let mut ends = Vec::new();
+                Pattern::from_name(name).unwrap().split(&text, &mut ends).unwrap();
+                for end in ends {
+                    let is_jamo = String::from_utf8_lossy(&text[..end]).ends_with(|c| matches!(c, '\u{1100}'..='\u{11FF}'));
+                    let is_syllable = String::from_utf8_lossy(&text[end..]).starts_with(crate::hangul::is_syllable);
+                    prop_assert!(!(is_jamo && is_syllable), "{}", name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_regex_and_the_alias_are_refused() {
+        let pattern = Pattern::from_regex(r"\p{L}").unwrap();
+        let unit = Unit::from_name("jamo:nfd-alias").unwrap();
+        let e = check_pattern(&unit, &pattern).unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::Unsupported);
+        check_pattern(&Unit::from_name("jamo:filler:compat").unwrap(), &pattern).unwrap();
+        let merges = Merges::new((0..unit.n_base() as u32).map(TokenId).collect(), crate::merges::Rule::Pairs(vec![]));
+        assert!(Tokenizer::new(unit, pattern, merges.unwrap(), vec![], Map::new()).is_err());
+    }
+}

@@ -46,7 +46,7 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         4 => letters(b"aab", 24),
         2 => letters(b"abcde", 12),
-        2 => prop::collection::vec(prop::sample::select(vec!["가", "각", "나", "a", " "]), 0..8)
+        2 => prop::collection::vec(prop::sample::select(vec!["가", "각", "나", "ㅋ", "\u{1100}\u{1161}", "a", " "]), 0..8)
             .prop_map(|parts| parts.concat().into_bytes()),
         1 => (0..40usize).prop_map(|n| vec![b'a'; n]),
         1 => prop::collection::vec(any::<u8>(), 0..6),
@@ -59,17 +59,20 @@ fn some_counts() -> impl Strategy<Value = PieceCounts> {
         .prop_map(|pieces| counts_of(pieces.iter().map(|(piece, weight)| (&piece[..], *weight))))
 }
 
+const UNITS: &[&str] = &["byte", "byte-char", "syllable", "jamo", "jamo-char", "jamo-char:filler:compat:nfd-alias"];
+
 prop_compose! {
     fn some_options()(
         n_merges in 0..90usize,
-        char_safe: bool,
+        unit in prop::sample::select(UNITS),
         raw: bool,
         min_frequency in prop_oneof![3 => Just(1u64), 1 => 1..20u64],
         max_token_bytes in prop_oneof![3 => Just(None), 1 => (1..9usize).prop_map(Some)],
     ) -> TrainOptions {
+        let unit = Unit::from_name(unit).unwrap();
         TrainOptions {
-            n_ids: 256 + n_merges,
-            unit: if char_safe { Unit::ByteChar } else { Unit::Byte },
+            n_ids: unit.n_base() + n_merges,
+            unit,
             tie: if raw { TieBreak::RustBpe } else { TieBreak::Hf },
             min_frequency,
             max_token_bytes,
@@ -129,7 +132,7 @@ proptest! {
         let learned = learn(&counts, &options);
         let vocab = vocab_of(&learned);
         let spellings: std::collections::HashSet<_> = vocab.iter().map(|(_, spelling)| spelling).collect();
-        prop_assert_eq!(spellings.len(), 256 + learned.steps.len());
+        prop_assert_eq!(spellings.len(), options.unit.n_base() + learned.steps.len());
     }
 
     /// Replays the merges word by word and counts each pair just before it merges.
@@ -138,7 +141,11 @@ proptest! {
         let learned = learn(&counts, &options);
         let mut words: Vec<(Vec<TokenId>, u64)> = counts
             .iter()
-            .map(|(piece, weight)| (piece.iter().map(|b| learned.base_ids[usize::from(*b)]).collect(), weight))
+            .map(|(piece, weight)| {
+                let mut symbols = Vec::new();
+                options.unit.symbols_into(piece, &mut symbols);
+                (symbols.iter().map(|s| learned.base_ids[s.0 as usize]).collect(), weight)
+            })
             .collect();
         for step in &learned.steps {
             let Merge { left, right, result } = step.merge;
@@ -253,6 +260,14 @@ fn wrong_arguments_say_both_numbers() {
         (
             TrainOptions { n_ids: 255, ..good.clone() },
             "n_ids must be at least 256 (one id per base symbol of unit byte), got 255",
+        ),
+        (
+            TrainOptions { unit: Unit::from_name("syllable").unwrap(), ..good.clone() },
+            "n_ids must be at least 2606 (one id per base symbol of unit syllable), got 257",
+        ),
+        (
+            TrainOptions { unit: Unit::from_name("syllable:seen=2").unwrap(), ..good.clone() },
+            "unit syllable:seen=2 has to see the counts first",
         ),
         (TrainOptions { n_ids: 2_097_153, ..good.clone() }, "n_ids must be at most 2097152, got 2097153"),
         (TrainOptions { min_frequency: 0, ..good.clone() }, "min_frequency must be at least 1, got 0"),

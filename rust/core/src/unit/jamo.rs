@@ -87,7 +87,8 @@ impl Jamo {
     pub(super) fn from_options(char_safe: bool, options: &[&str]) -> Result<Self> {
         let known = ["filler", "compat", "nfd-alias"];
         let mut places = options.iter().map(|o| known.iter().position(|k| k == o));
-        if !places.all(|place| place.is_some()) || !options.iter().map(|o| known.iter().position(|k| k == o)).is_sorted()
+        if !places.all(|place| place.is_some())
+            || !options.iter().map(|o| known.iter().position(|k| k == o)).is_sorted()
         {
             return Err(Error::argument(format!("unknown options {:?} of a jamo unit", options.join(":")))
                 .hint("filler, compat and nfd-alias, in this order: for example jamo:filler:nfd-alias"));
@@ -119,6 +120,16 @@ impl Jamo {
 
     pub(super) fn has_alias(self) -> bool {
         self.alias
+    }
+
+    /// The number of the first onset; 19 of them, then 21 vowels, then the tails.
+    pub(crate) fn first_onset(self) -> u32 {
+        self.onset()
+    }
+
+    /// How many symbols may end a syllable: 27 codas, and the filler.
+    pub(crate) fn n_tails(self) -> u32 {
+        N_CODAS + u32::from(self.filler)
     }
 
     fn onset(self) -> u32 {

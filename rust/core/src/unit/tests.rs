@@ -176,7 +176,8 @@ fn what_may_merge() {
 fn every_syllable_in_every_form_comes_back() {
     let nfd = |n: u32| {
         let coda = n % 28;
-        let mut text: String = [0x1100 + n / 588, 0x1161 + n % 588 / 28].into_iter().filter_map(char::from_u32).collect();
+        let mut text: String =
+            [0x1100 + n / 588, 0x1161 + n % 588 / 28].into_iter().filter_map(char::from_u32).collect();
         text.extend((coda > 0).then(|| char::from_u32(0x11A7 + coda).unwrap()));
         text
     };
