@@ -97,6 +97,19 @@ def test_what_cannot_be_loaded_says_why(tmp_path: Path) -> None:
         load_candidate("vocab=8k")
 
 
+def test_a_name_of_the_hub_is_looked_for_in_its_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    missing = load_candidate("somebody/korean-bpe")
+    assert isinstance(missing, Missing) and "is not on this machine" in missing.reason
+    assert str(missing.hint).startswith("where there is a network: hf download somebody/korean-bpe tokenizer.json")
+    folder = tmp_path / "models--somebody--korean-bpe" / "snapshots" / "abc"
+    folder.mkdir(parents=True)
+    train(texts=SENTENCES, vocab_size=300).save(folder / "tokenizer.json")
+    found = load_candidate("somebody/korean-bpe")
+    assert isinstance(found, Ours) and found.name == "somebody/korean-bpe" and found.n_ids == 300
+    assert "does not exist" in load_candidate("somebody/korean.bpe").reason  # type: ignore[union-attr]
+
+
 def test_a_missing_library_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "m.model").write_bytes(b"\x0a\x03abc")
     monkeypatch.setitem(__import__("sys").modules, "sentencepiece", None)

@@ -1,7 +1,8 @@
 """Whatever can be measured: a candidate gives ids and byte ends for documents, knows its vocabulary, and decodes.
 
-Ours stand here; those read by other libraries in `foreign`, closed vocabularies in `closed`. Nothing raises out of
-`load_candidate` or `make_candidate` but what was typed wrongly: what is not here is `Missing`, what is broken `Failed`.
+Ours stand here; those that other libraries run in `foreign`, closed vocabularies in `closed`; `trained` makes them of
+recipes. Nothing raises out of `load_candidate` but what was typed wrongly: what is not on this machine is `Missing`,
+what is broken `Failed`.
 """
 
 import hashlib
@@ -160,8 +161,8 @@ class Ours:
 
     def kinds(self) -> bytes:
         """Return what each id is, from the core."""
-        count: Any = getattr(self._ours, "token_kinds", None)
-        return bytes(count()) if count else b""
+        count: Any = getattr(_core, "token_kinds", None)
+        return bytes(count(self._ours._core)) if count else b""
 
 
 def encode_ends(tokenizer: Tokenizer, documents: Sequence[bytes], threads: int | None) -> "tuple[Ids, Places, Places]":
@@ -256,13 +257,14 @@ _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "spiece.model", "senten
 
 
 def _load(spec: Loaded, vocab_dir: Path | None) -> Candidate:
+    from bpe_lab.interop.huggingface import cached_folder
     from bpe_lab.interop.published import PUBLISHED, find_ranks
     from bpe_lab.interop.tiktoken import load_ranks
 
     if spec.file in PUBLISHED and not Path(spec.file).exists():
         core = load_ranks(find_ranks(spec.file, vocab_dir), spec.file, spec.pattern, None)
         return Ours(spec.title, Tokenizer(core))
-    path = _tokenizer_file(Path(spec.file))
+    path = _tokenizer_file(cached_folder(spec.file, _TOKENIZER_FILES) or Path(spec.file))
     if path.suffix == ".model" and _core.detect_format(_beginning(path)) is None:
         from bpe_lab.compare.foreign import SentencePiece
 

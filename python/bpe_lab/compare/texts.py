@@ -31,6 +31,7 @@ class Texts:
 
     name: str
     documents: list[bytes] = field(repr=False)
+    _orders: dict[tuple[str, int], list[bytes]] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def n_bytes(self) -> int:
@@ -58,6 +59,13 @@ class Texts:
             digest.update(struct.pack("<Q", len(document)))
             digest.update(document)
         return digest.hexdigest()
+
+    def by_hash(self, purpose: str, seed: int) -> list[bytes]:
+        """Return the documents in the order of their content hash, equal ones side by side. Kept, for many draws."""
+        key = (purpose, seed)
+        if key not in self._orders:
+            self._orders[key] = [d for _, d in sorted((content_hash(d, purpose, seed), d) for d in self.documents)]
+        return self._orders[key]
 
 
 @dataclass(frozen=True)
@@ -249,7 +257,7 @@ def draw(texts: Texts, part: str, seed: int = 0) -> Texts:
     if part_read is None:
         return texts
     wanted = _bytes_wanted(part_read, texts)
-    return Texts(f"{texts.name} ({part_read})", _fill(texts.documents, wanted, "sample", seed))
+    return Texts(f"{texts.name} ({part_read})", _fill(texts.by_hash("sample", seed), wanted))
 
 
 def _bytes_wanted(part: str, texts: Texts) -> float:
@@ -260,16 +268,15 @@ def _bytes_wanted(part: str, texts: Texts) -> float:
     return int(part[:-1])
 
 
-def _fill(documents: Sequence[bytes], n_bytes: float, purpose: str, seed: int) -> list[bytes]:
-    """Return documents in the order of their hash until they have `n_bytes`, equal ones together."""
-    hashed = sorted((content_hash(document, purpose, seed), document) for document in documents)
+def _fill(ordered: Sequence[bytes], n_bytes: float) -> list[bytes]:
+    """Return documents from the first on until they have `n_bytes`; the last one's equals go with it."""
     taken: list[bytes] = []
-    total, last = 0, -1
-    for digest, document in hashed:
-        if total >= n_bytes and digest != last:
+    total = 0
+    for document in ordered:
+        if total >= n_bytes and document != taken[-1]:
             break
         taken.append(document)
-        total, last = total + len(document), digest
+        total += len(document)
     return taken
 
 
@@ -297,7 +304,7 @@ def mix(sources: Mapping[str, Texts], shares: Shares, n_bytes: int | None = None
     total = limit if n_bytes is None else n_bytes
     drawn: list[bytes] = []
     for name, share in parts.items():
-        drawn += _fill(sources[name].documents, total * share / sum(parts.values()), "mix", seed)
+        drawn += _fill(sources[name].by_hash("mix", seed), total * share / sum(parts.values()))
     return Texts("/".join(f"{name}:{share}" for name, share in parts.items()), drawn)
 
 

@@ -38,10 +38,11 @@ class Trainer:
         """
         try:
             return self._closed(recipe, texts) if recipe.closed else self._ours(recipe, texts)
-        except UnsupportedError as e:
-            return Missing(recipe.title, e.message, e.hint)
         except BpeLabError as e:
-            return Failed(recipe.title, e.message, e.hint)
+            lacks_package = isinstance(e, UnsupportedError) and (e.hint or "").startswith("pip install")
+            return (Missing if lacks_package else Failed)(recipe.title, e.message, e.hint)
+        except Exception as e:
+            return Failed(recipe.title, f"{type(e).__name__}: {e}")
 
     def counts(self, pattern: str, texts: Texts) -> _core.PieceCounts:
         """Return the counted pieces of `texts`."""
