@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bpe_lab.interop.browser import browser_tables
+
 UNITS = ("byte", "byte-char", "syllable", "jamo", "jamo:filler")
 SIZES = (2048, 4096, 8192, 16384, 32768)
 TOKENS = {"byte": 0.3160, "byte-char": 0.3168, "syllable": 0.3345, "jamo": 0.3098, "jamo:filler": 0.3151}
@@ -40,14 +42,7 @@ def estimate(rng: random.Random, value: float, spread: float = 0.012) -> dict[st
 
 
 def cuts_of(text: str, unit: str, n: int) -> list[int]:
-    """Cut by a tokenizer trained on the sample where the core has the unit, else by one that resembles it."""
-    tokens = tokenizer(unit if unit in ("byte", "byte-char") else "byte-char", n).tokens(text)
-    ends: list[int] = []
-    for token in tokens:
-        start = ends[-1] if ends else 0
-        n_inner = 1 if unit.startswith("jamo") and len(token) == 6 else 0
-        ends += [start + 4] * n_inner + [start + len(token)]
-    return ends
+    return [end for _, end in tokenizer(unit, n).spans(text)]
 
 
 def tokenizer(unit: str, n: int, known: dict[tuple[str, int], Any] = {}) -> Any:  # noqa: B006 (a cache)
@@ -372,8 +367,9 @@ def comparison(seed: int = 0) -> dict[str, Any]:
     rng = random.Random(seed)
     found = candidates(rng)
     shown = [c for c in found if c["name"].endswith((" 4Ki", " 8Ki"))]
+    typing = {c["id"]: browser_tables(tokenizer(c["unit"], 5000)) for c in shown if c["n_ids"] > 5000}
     cuts = {
-        c["id"]: [cuts_of(t, c["unit"], 2000 if c["n_ids"] < 5000 else 4000) for t in SENTENCES.values()] for c in shown
+        c["id"]: [cuts_of(t, c["unit"], 3000 if c["n_ids"] < 5000 else 5000) for t in SENTENCES.values()] for c in shown
     }
     return {
         "schema": 1, "kind": "comparison", "lang": "ko",
@@ -393,7 +389,7 @@ def comparison(seed: int = 0) -> dict[str, Any]:
             {"en": "Whether whole words pay in loss needs a trained model.", "ko": "낱말을 통째로 두는 것이 손실값에서 이로운지는 모델을 학습해야 알 수 있습니다.", "strength": "needs-model"},
         ],
         "questions": questions(found), "candidates": found, "figures": figures(rng), "tables": tables(rng, found),
-        "explorer": {"sentences": [{"id": i, "text": t, "note": word("NFD and code mixed", "섞인 글") if i == "s5" else None} for i, t in SENTENCES.items()], "cuts": cuts, "candidates": [c["id"] for c in shown]},
+        "explorer": {"sentences": [{"id": i, "text": t, "note": word("NFD and code mixed", "섞인 글") if i == "s5" else None} for i, t in SENTENCES.items()], "cuts": cuts, "typing": {i: t for i, t in typing.items() if t}, "candidates": [c["id"] for c in shown]},
         "loss": {"available": False, "command": "bpe-lab lm compare --lang ko"},
     }  # fmt: skip
 

@@ -5,6 +5,7 @@ One browser for all; tests leave the page as they found it, or load it anew.
 
 import json
 import os
+import random
 import shutil
 import time
 from collections.abc import Iterator
@@ -13,8 +14,11 @@ from typing import Any
 
 import pytest
 
+import bpe_lab
+from bpe_lab import Tokenizer, sample
+from bpe_lab.interop.browser import browser_tables
 from bpe_lab.report import render
-from conftest import VECTORS
+from conftest import FULL, VECTORS
 from report_fixture import comparison as rich_comparison
 
 pytest.importorskip("vl_convert", reason="vl-convert-python is not installed")
@@ -345,3 +349,82 @@ def test_print_is_light_and_shows_the_tables(browser: Browser) -> None:
     bar = browser.js("return getComputedStyle(document.querySelector('.bar')).display")
     browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": features})
     assert (ink, bar) == ("#1b1d21", "none")
+
+
+NASTY = [
+    "", " ", "  ", "\n", "\r\n\r\n  x", "a", "사과나무", "ㅋㅋㅋㅋ ㅠㅠ", "각가깍 뷁쀍쓩", "　전각　빈칸\u00a0\u2003x", "I'LL don'T we'ſ it'S 'ſ",
+    "x'ſy 사과's 사과'LL이", "1234567 １２３ ٣٤٥ ⅷ²½", "한자 漢字 かな カナ", "📚👨\u200d👩\u200d👧🇰🇷", "e\u0301 \u0301x ᄒ\u1161ᆫ ㄱㅏ \u11a7", "a\u0300b\u0345C\u0345D",
+    "Ǆǅǆ ʰˀ ªº ⓐ Ⅷ", "/a//b\n/\r\n c!\n\n!!\n", "\t\ttab\x0b\x0c\x85\u2028\u2029end ", "\u200b\ufeff\u00ad\u202e", "\ud7b0\ud7cb \ua960 \uffa1ￂ", "\U0001e900\U0001e922 \U00010d50",
+    "\u1c89\u1c8a \ua7cb \U000105c0 \U00016d40", "\U0010ffff\ue000\ufdd0", "<|endoftext|>", "a" * 40, "가" * 40, "ㅋ" * 33, " " * 20 + "x", "A" * 10 + "b" * 10 + "가나", "CamelCaseWORDlower한글ABCdef",
+]  # fmt: skip
+
+
+def strings(seed: int, n: int) -> list[str]:
+    """Return strings of characters that patterns and units treat apart."""
+    rng = random.Random(seed)
+    alphabet = [c for text in NASTY for c in text] + [chr(rng.randrange(0xAC00, 0xD7A4)) for _ in range(60)]
+    wild = [chr(c) for c in (rng.randrange(0x20, 0x30000) for _ in range(300)) if not 0xD800 <= c < 0xE000]
+    return NASTY + ["".join(rng.choices(alphabet + wild, k=rng.randrange(1, 30))) for _ in range(n - len(NASTY))]
+
+
+CODERS = [(unit, "o200k") for unit in ("byte", "byte-char", "syllable", "syllable:seen=3", "jamo", "jamo:filler", "jamo:filler:compat", "jamo-char:compat")]  # fmt: skip
+CODERS += [("byte", pattern) for pattern in ("gpt2", "cl100k", "llama3", "none")]
+
+
+@pytest.fixture(scope="module")
+def coders(browser: Browser) -> list[tuple[str, str, Tokenizer]]:
+    """Tokenizers of every unit and pattern, and a page that can type with them, in the same order."""
+    texts = [d.text for d in sample.documents()]
+    made = []
+    for unit, pattern in CODERS:
+        n = 5000 if unit.startswith("syllable") else 1500
+        made.append((unit, pattern, bpe_lab.train(texts=texts, vocab_size=n, unit=unit, pattern=pattern)))
+    comparison = {
+        "schema": 1,
+        "kind": "comparison",
+        "made_by": SMALL["made_by"],
+        "explorer": {"sentences": SMALL["explorer"]["sentences"]},
+    }
+    comparison["candidates"] = [{"id": f"c{i}", "name": f"{u} {p}", "unit": u} for i, (u, p, _) in enumerate(made)]
+    comparison["explorer"]["typing"] = {f"c{i}": browser_tables(t) for i, (_, _, t) in enumerate(made)}
+    comparison["explorer"]["candidates"] = list(comparison["explorer"]["typing"])
+    browser.pages["typing"] = browser.pages["small"].with_name("typing.html")
+    browser.pages["typing"].write_text(render(comparison), encoding="utf-8")
+    return made
+
+
+@pytest.mark.parametrize("place", range(len(CODERS)), ids=["-".join(c) for c in CODERS])
+def test_typed_text_is_cut_as_the_core_cuts_it(browser: Browser, coders: list[Any], place: int) -> None:
+    if place == 0:
+        browser.open("typing")
+    texts = strings(place, 3000 if FULL else 300)
+    found = browser.js("return arguments[0].map((text) => bpeLab.ends(arguments[1], text))", texts, place)
+    tokenizer = coders[place][2]
+    for text, ends in zip(texts, found, strict=True):
+        assert ends == [end for _, end in tokenizer.spans(text)], text
+    assert any(len(ends) < len(text.encode()) for text, ends in zip(texts, found, strict=True)), "something merges"
+
+
+def test_typing_shows_what_is_typed(browser: Browser, coders: list[Any]) -> None:
+    browser.open("typing")
+    browser.js("const s = document.getElementById('sentence'); s.value = 'own'; s.dispatchEvent(new Event('change'))")
+    browser.js("document.querySelector('.typed').select()")
+    browser.press("뷁 사과")
+    assert len(browser.texts(".cut")) == len(coders)
+    for i, (_, _, tokenizer) in enumerate(coders):
+        n_tokens = browser.js(
+            "return document.querySelectorAll('.cuts > .cut')[arguments[0]].querySelectorAll('.token').length", i
+        )
+        assert n_tokens == len(tokenizer.spans("뷁 사과"))
+    browser.js(
+        "const t = document.querySelector('.typed'); t.value = '가'.repeat(5000); t.dispatchEvent(new Event('input'))"
+    )
+    assert "1000" in browser.texts(".remark")[0]
+    assert browser.complaints() == []
+
+
+def test_no_typing_where_unicode_tables_differ() -> None:
+    comparison = rich_comparison()
+    assert '"pattern":"o200k"' in render(comparison)
+    comparison["made_by"]["unicode"] = "15.0.0"
+    assert '"pattern":"o200k"' not in render(comparison)

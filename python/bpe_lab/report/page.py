@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpe_lab.errors import UnsupportedError
-from bpe_lab.report import figures, palette, reading, sections, values
+from bpe_lab.report import classes, figures, palette, reading, sections, values
 from bpe_lab.report.words import WORDS, counted
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 MOST_BYTES = 2_000_000
-"""A report is no larger; the explorer's typing is left out where it would be."""
+"""A report is no larger where leaving tokenizers out of the explorer's typing can help it, the largest first."""
 
 _HERE = Path(__file__).parent
-_SCRIPTS = ("page.js", "tips.js", "charts.js", "tables.js", "cutting.js", "explorer.js")
+_SCRIPTS = ("page.js", "tips.js", "charts.js", "tables.js", "cutting.js", "encoding.js", "explorer.js")
 _NUMBER_AND_SIGN = re.compile(r"(?<=\d) (?=%)")
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
@@ -44,9 +44,12 @@ def render(comparison: dict[str, Any]) -> str:
     """
     checked = reading.checked(comparison)
     library = _library()
+    if checked["made_by"].get("unicode") != classes.unicode_version():
+        checked["explorer"]["typing"] = {}  # the page would cut new letters in another way than the tokenizers did
     page = _page(checked, library)
-    if len(page.encode()) > MOST_BYTES and checked["explorer"]["typing"]:
-        checked["explorer"]["typing"] = {}
+    while len(page.encode()) > MOST_BYTES and checked["explorer"]["typing"]:
+        typing = checked["explorer"]["typing"]
+        del typing[max(typing, key=lambda name: len(typing[name]["merges"]))]
         page = _page(checked, library)
     return page
 
@@ -92,6 +95,7 @@ def _data(comparison: dict[str, Any]) -> dict[str, Any]:
         "words": WORDS,
         "charts": sections.specs(comparison),
         "explorer": sections.explorer(comparison),
+        "classes": classes.code_point_classes() if comparison["explorer"]["typing"] else {},
     }
 
 

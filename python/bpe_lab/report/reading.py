@@ -66,12 +66,23 @@ def _check_explorer(explorer: dict[str, Any]) -> None:
     explorer["sentences"] = _list_of_objects(explorer.get("sentences"), "explorer.sentences")
     explorer["cuts"] = _mapping(explorer.get("cuts"), "explorer.cuts")
     explorer["typing"] = _mapping(explorer.get("typing"), "explorer.typing")
+    for name, tables in explorer["typing"].items():
+        _check_tables(name, tables)
     texts = [str(sentence.get("text", "")) for sentence in explorer["sentences"]]
     for name, cuts in explorer["cuts"].items():
         if not isinstance(cuts, list) or len(cuts) != len(texts):
             raise FormatError(f"explorer.cuts[{name!r}] must have one list for each of the {len(texts)} sentences")
         for text, ends in zip(texts, cuts, strict=True):
             _check_ends(name, text, ends)
+
+
+def _check_tables(name: str, tables: Any) -> None:
+    """Refuse tables that the page's encoder would stumble over."""
+    keys = {"pattern": str, "unit": str, "atoms": str, "merges": list}
+    if not isinstance(tables, dict) or not all(isinstance(tables.get(key), kind) for key, kind in keys.items()):
+        raise FormatError(f"explorer.typing[{name!r}] has no tables", "see bpe_lab.interop.browser.browser_tables")
+    if not all(type(number) is int for number in tables["merges"]) or len(tables["merges"]) % 2:
+        raise FormatError(f"explorer.typing[{name!r}].merges must be pairs of numbers", "left, right, left, right, ...")
 
 
 def _check_ends(name: str, text: str, ends: Any) -> None:

@@ -1,10 +1,17 @@
-// One sentence, cut by every tokenizer, row under row. Knows nothing of how a tokenizer came to its cuts.
+// One sentence, or one's own, cut by every tokenizer, row under row.
 
 const explorer = data.explorer;
-const shown = { index: 0, rows: [] };
+const shown = { index: 0, rows: [], typed: "" };
+const OWN = "own";
+const MOST_TYPED = 1000;
 
 function startExplorer() {
   if (!explorer) return;
+  for (const tokenizer of explorer.tokenizers) {
+    if (tokenizer.typing) tokenizer.coder = encoderOf(tokenizer.typing);
+  }
+  if (explorer.sentences.length === 0) shown.index = OWN;
+  else shown.typed = explorer.sentences[0].text;
   const body = document.getElementById("explorer-body");
   onLanguage(() => {
     body.replaceChildren(picker(), chosenText(), element("div", { class: "cuts" }));
@@ -14,13 +21,14 @@ function startExplorer() {
 
 function picker() {
   const select = element("select", { id: "sentence" });
-  explorer.sentences.forEach(({ text }, i) => {
-    select.append(element("option", { value: i, ...(i === shown.index && { selected: "" }) }, `${i + 1}. ${oneLine(text)}`));
-  });
-  select.addEventListener("change", () => choose(Number(select.value)));
+  const choices = explorer.sentences.map(({ text }, i) => [i, `${i + 1}. ${oneLine(text)}`]);
+  if (explorer.tokenizers.some(({ coder }) => coder)) choices.push([OWN, word("type_own")]);
+  select.append(...choices.map(([value, text]) => element("option", { value }, text)));
+  select.value = shown.index;
+  select.addEventListener("change", () => choose(select.selectedIndex));
   const step = (key, by) => {
     const button = element("button", { type: "button" }, word(key));
-    button.addEventListener("click", () => choose((shown.index + by + select.options.length) % select.options.length));
+    button.addEventListener("click", () => choose((select.selectedIndex + by + choices.length) % choices.length));
     return button;
   };
   const label = element("label", { for: "sentence" }, word("sentence"));
@@ -33,23 +41,48 @@ function oneLine(text) {
 }
 
 function chosenText() {
-  return element("div", {}, element("p", { class: "chosen" }), element("p", { class: "remark" }));
+  const typed = element("textarea", { class: "typed", "aria-label": word("type_here"), spellcheck: "false" });
+  typed.value = shown.typed;
+  typed.addEventListener("input", () => {
+    shown.typed = typed.value;
+    drawCuts();
+  });
+  return element("div", {}, typed, element("p", { class: "chosen" }), element("p", { class: "remark" }));
 }
 
-function choose(index) {
-  shown.index = index;
-  document.getElementById("sentence").value = index;
+function choose(place) {
+  const select = document.getElementById("sentence");
+  select.selectedIndex = place;
+  shown.index = select.value === OWN ? OWN : Number(select.value);
   drawCuts();
+  if (shown.index === OWN) document.querySelector(".typed").focus();
+}
+
+// The text to cut, what is said of it, and the tokenizers that can cut it, each with its ends.
+function chosen() {
+  if (shown.index !== OWN) {
+    const { text, note } = explorer.sentences[shown.index];
+    const able = explorer.tokenizers.filter(({ cuts }) => cuts);
+    return { text, note: localised(note ?? ""), able, ends: ({ cuts }) => cuts[shown.index] };
+  }
+  const typed = [...shown.typed.toWellFormed()];
+  const text = typed.slice(0, MOST_TYPED).join("");
+  const note = typed.length > MOST_TYPED ? word("type_limit").replace("{n}", MOST_TYPED) : word("type_note");
+  const able = explorer.tokenizers.filter(({ coder }) => coder);
+  return { text, note, able, ends: ({ coder }) => endsOf(coder, text) };
 }
 
 function drawCuts() {
-  const { text, note } = explorer.sentences[shown.index];
+  const { text, note, able, ends } = chosen();
   const body = document.getElementById("explorer-body");
+  body.querySelector(".typed").hidden = shown.index !== OWN;
+  body.querySelector(".chosen").hidden = shown.index === OWN;
   body.querySelector(".chosen").textContent = text;
-  body.querySelector(".remark").textContent = [sizeOf(text), localised(note ?? "")].filter(Boolean).join(" · ");
-  shown.rows = explorer.tokenizers
-    .filter(({ cuts }) => cuts)
-    .map(({ name, unit, cuts }) => ({ name: localised(name), tokens: tokensOf(text, cuts[shown.index], unit) }));
+  body.querySelector(".remark").textContent = [sizeOf(text), note].filter(Boolean).join(" · ");
+  shown.rows = able.map((tokenizer) => ({
+    name: localised(tokenizer.name),
+    tokens: tokensOf(text, ends(tokenizer), tokenizer.unit),
+  }));
   const most = Math.max(...shown.rows.map(({ tokens }) => tokens.length), 1);
   const fewest = Math.min(...shown.rows.map(({ tokens }) => tokens.length));
   body.querySelector(".cuts").replaceChildren(...shown.rows.map((row) => cutRow(row, most, fewest)));

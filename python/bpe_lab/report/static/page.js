@@ -96,4 +96,6 @@ function start() {
   startTables();
   startExplorer();
   startCharts();
+  // For the console and for tests: byte ends of `text` by the tokenizer of this place in the explorer.
+  window.bpeLab = { ends: (place, text) => endsOf(explorer.tokenizers[place].coder, text) };
 }
