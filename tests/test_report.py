@@ -214,6 +214,17 @@ def test_a_loss_that_is_there_asks_for_no_command(small: dict[str, Any]) -> None
     assert sections.tables(reading.checked(small))[0]["loss"] is None
 
 
+def test_strips_name_tokenizers_where_labels_repeat(small: dict[str, Any]) -> None:
+    for figure in small["questions"][0]["figures"]:
+        figure["label"] = {"en": "broken syllables", "ko": "깨진 음절"}
+    strip = sections.questions(reading.checked(small))[0]["strips"][0]
+    assert [row["label"] for row in strip["rows"]] == ["jamo 8k", SMALL["candidates"][0]["name"]]
+
+
+def test_a_row_without_values_says_why_in_one_cell(page: str) -> None:
+    assert page.count('<td class="reason" colspan="4">') == 2
+
+
 def test_strips_hold_every_interval() -> None:
     strip = sections.questions(reading.checked(SMALL))[0]["strips"][0]
     # 0.092..0.136 with 8 % of room on each side: 0.08848..0.13952; (0.114 - 0.08848) / 0.05104 = 50 %

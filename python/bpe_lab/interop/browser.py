@@ -22,8 +22,8 @@ _KNOWN_KEYS = {"unit", "atoms", "pattern", "rule", "byte_order", "unicode", "spe
 def browser_tables(tokenizer: "Tokenizer") -> dict[str, Any] | None:
     """Return what a comparison's `explorer.typing` holds of a tokenizer, None where the page could not follow it.
 
-    `{"pattern": name, "unit": name, "atoms": text, "merges": [left, right, left, right, ...]}`, with
-    `"same": {"k": number}` for merges whose result is an earlier symbol. About 10 bytes of JSON a merge.
+    `{"unicode": version, "pattern": name, "unit": name, "atoms": text, "merges": [left, right, left, right, ...]}`,
+    with `"same": {"k": number}` for merges whose result is an earlier symbol. About 10 bytes of JSON a merge.
 
     It can follow tokenizers that merge listed pairs, with a named pattern, of every unit without `nfd-alias`.
 
@@ -32,6 +32,8 @@ def browser_tables(tokenizer: "Tokenizer") -> dict[str, Any] | None:
     >>> tables["pattern"], tables["merges"]      # 가 is EA B0 80, 나 is EB 82 98
     ('o200k', [130, 152])
     """
+    from bpe_lab._core import UNICODE_VERSION
+
     core = tokenizer._core
     header, result_ids = _native_parts(core.to_native())
     unit = core.unit
@@ -45,7 +47,12 @@ def browser_tables(tokenizer: "Tokenizer") -> dict[str, Any] | None:
     if not followed or not result_ids:
         return None
     n_base = getattr(core, "n_base", _N_BYTES)
-    tables = {"pattern": core.pattern.name, "unit": unit, "atoms": getattr(core, "atoms", "")}
+    tables = {
+        "unicode": UNICODE_VERSION,
+        "pattern": core.pattern.name,
+        "unit": unit,
+        "atoms": getattr(core, "atoms", ""),
+    }
     return tables | _merges(core.merges(), result_ids, _base_numbers(tokenizer, n_base), n_base)
 
 

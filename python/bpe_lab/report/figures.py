@@ -230,7 +230,7 @@ def _vega_form(form: str) -> str:
 
 
 def _name_axis() -> Spec:
-    return {"title": None, "labelLimit": 132, "labelPadding": 6, "domain": False, "ticks": False}
+    return {"title": None, "labelPadding": 6, "domain": False, "ticks": False}
 
 
 def _colour(figure: Figure) -> Spec:

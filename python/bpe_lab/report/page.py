@@ -44,8 +44,11 @@ def render(comparison: dict[str, Any]) -> str:
     """
     checked = reading.checked(comparison)
     library = _library()
-    if checked["made_by"].get("unicode") != classes.unicode_version():
-        checked["explorer"]["typing"] = {}  # the page would cut new letters in another way than the tokenizers did
+    checked["explorer"]["typing"] = {
+        name: tables
+        for name, tables in checked["explorer"]["typing"].items()
+        if tables.get("unicode") == classes.unicode_version()  # or the page would cut new letters in another way
+    }
     page = _page(checked, library)
     while len(page.encode()) > MOST_BYTES and checked["explorer"]["typing"]:
         typing = checked["explorer"]["typing"]

@@ -59,6 +59,8 @@ def _check_parts(clean: dict[str, Any]) -> None:
     for i, table in enumerate(clean["tables"]):
         for key in ("columns", "rows"):
             table[key] = _list_of_objects(table[key], f"tables[{i}].{key}")
+        if not all(isinstance(column.get("key"), str) for column in table["columns"]):
+            raise FormatError(f"tables[{i}].columns: every column needs a key", "see docs/report.md for the schema")
     _check_explorer(clean["explorer"])
 
 

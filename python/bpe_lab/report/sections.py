@@ -52,7 +52,7 @@ def tables(comparison: Part) -> list[Part]:
             "anchor": anchors.of(table["id"]),
             "id": table["id"],
             "title": table["title"],
-            "columns": table["columns"],
+            "columns": _columns(table),
             "rows": _rows(table, by_id),
             "loss": _loss(table, comparison["loss"]),
         }
@@ -91,10 +91,12 @@ def _strips(found: Iterable[Part], comparison: Part) -> list[Part]:
     by_metric: dict[str, list[Part]] = {}
     for figure in found:
         by_metric.setdefault(str(figure.get("metric", "")), []).append(figure)
-    return [_strip(metric, rows, comparison["metrics"].get(metric) or {}) for metric, rows in by_metric.items()]
+    names = {i: c["name"] for i, c in _by_id(comparison).items()}
+    metrics = comparison["metrics"]
+    return [_strip(metric, rows, metrics.get(metric) or {}, names) for metric, rows in by_metric.items()]
 
 
-def _strip(metric: str, found: list[Part], about: Part) -> Part:
+def _strip(metric: str, found: list[Part], about: Part, names: dict[str, Any]) -> Part:
     estimates = [figure.get("estimate") for figure in found]
     form = values.form_of(about.get("unit"), estimates, about.get("format"))
     low, high = _range(estimates)
@@ -104,10 +106,18 @@ def _strip(metric: str, found: list[Part], about: Part) -> Part:
         "low": values.shown(low, form),
         "high": values.shown(high, form),
         "rows": [
-            {"label": figure.get("label") or figure.get("candidate", ""), **_mark(estimate, form, low, high)}
-            for figure, estimate in zip(found, estimates, strict=True)
+            {"label": label, **_mark(estimate, form, low, high)}
+            for label, estimate in zip(_labels(found, names), estimates, strict=True)
         ],
     }
+
+
+def _labels(found: list[Part], names: dict[str, Any]) -> list[Any]:
+    """Return what tells the rows of a strip apart: their labels, or the candidates' names where labels repeat."""
+    candidates = [names.get(str(figure.get("candidate")), figure.get("candidate") or "") for figure in found]
+    labels = [figure.get("label") or name for figure, name in zip(found, candidates, strict=True)]
+    alike = len({values.in_language(label, "en") for label in labels}) < len(labels)
+    return candidates if alike and all(candidates) else labels
 
 
 def _range(estimates: list[Any]) -> tuple[float, float]:
@@ -132,12 +142,17 @@ def _mark(estimate: Any, form: str, low: float, high: float) -> Part:
 
 
 def _rows(table: Part, by_id: dict[str, Part]) -> list[Part]:
-    columns = table["columns"]
+    columns = _columns(table)
     forms = {c["key"]: _form(c, table["rows"]) for c in columns}
     made = [_row(row, columns, forms, by_id) for row in table["rows"]]
     for i, column in enumerate(columns):
         _mark_best([row["cells"][i] for row in made if row["ranked"]], column.get("better"))
     return made
+
+
+def _columns(table: Part) -> list[Part]:
+    """Return the columns without that of notes, which stand with the names."""
+    return [column for column in table["columns"] if column["key"] != "note"]
 
 
 def _form(column: Part, rows: list[Part]) -> str:
@@ -150,6 +165,7 @@ def _row(row: Part, columns: list[Part], forms: dict[str, str], by_id: dict[str,
     return {
         "status": status if status in STATUSES else None,
         "note": row.get("note") or about.get("note"),
+        "empty": status in ("missing", "failed"),
         "ranked": status not in STATUSES and bool(row.get("ranked", about.get("ranked", True))),
         "cells": [_cell(row.get(c["key"]), forms[c["key"]], by_id if c["key"] == "candidate" else {}) for c in columns],
     }

@@ -16,6 +16,7 @@ async function drawChart(index) {
   const { spec, legend, description } = localised(data.charts[index]);
   const place = document.querySelector(`[data-chart="${index}"]`);
   views[index]?.finalize();
+  spec.config.axisY.labelLimit = Math.round(place.clientWidth * 0.42);
   const drawn = await vegaEmbed(place, spec, {
     ast: true,
     actions: false,

@@ -30,7 +30,9 @@ function compareRows(a, b, column, sign) {
   return unranked || compareCells(a.cells[column], b.cells[column], sign);
 }
 
+// A row that failed has one wide cell after its name, which no column compares.
 function compareCells(a, b, sign) {
+  if (!a || !b) return (a ? 0 : 1) - (b ? 0 : 1);
   const [x, y] = [a, b].map((cell) => (cell.dataset.number === undefined ? null : Number(cell.dataset.number)));
   if (x !== null && y !== null) return sign * (x - y);
   if (x !== null || y !== null) return x === null ? 1 : -1;
