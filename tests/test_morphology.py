@@ -89,6 +89,18 @@ def test_counts_add_up_and_the_interval_covers() -> None:
     assert halves[0].totals.tolist() == (score.totals - halves[1].totals).tolist()
 
 
+def test_a_difference_is_paired() -> None:
+    """The same sentences, cut well by one and not at all by the other: R differs by 4/6 in every resample."""
+    gold = Gold.of([SENTENCE] * 5)
+    well = ends_of("눈물", "을", " 흘린", " 아이", "를", " 봤", "다", ".")[0]
+    first = morphology(gold, np.tile(well, 5), np.arange(6, dtype=np.uint64) * 8)
+    second = morphology(gold, np.full(5, 34, dtype=np.uint64), np.arange(6, dtype=np.uint64))
+    gap = first.difference(second, "recall", n_resamples=20)
+    assert (gap.value, gap.low, gap.high) == (4 / 6, 4 / 6, 4 / 6)
+    with pytest.raises(ArgumentError, match="scores of 5 and 2 sentences cannot be paired"):
+        first.difference(BoundaryScore(second.counts[:2], False), "recall")
+
+
 def test_nothing_to_divide_by() -> None:
     one = Gold.of([[GoldWord("일찍", ("일찍",))]])
     score = morphology(one, *ends_of("일찍"))

@@ -18,6 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bpe_lab import _core
+from bpe_lab.errors import ArgumentError
 from bpe_lab.metrics.estimate import Estimate
 from bpe_lab.metrics.gold import Gold
 
@@ -54,6 +55,23 @@ class BoundaryScore:
         drawn = self._of(self._resampled(seed, n_resamples), name)
         low, high = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2])
         return Estimate(self.value(name), float(low), float(high))
+
+    def difference(
+        self, other: "BoundaryScore", name: str, seed: int = 0, n_resamples: int = 1000, level: float = 0.95
+    ) -> Estimate:
+        """Return how much higher a score is than `other`'s, with its interval: both see the same resampled sentences.
+
+        Raises:
+            ArgumentError: the two were not measured on equally many sentences.
+        """
+        import numpy as np
+
+        if len(self.counts) != len(other.counts):
+            n = f"{len(self.counts):,} and {len(other.counts):,}"
+            raise ArgumentError(f"scores of {n} sentences cannot be paired", "measure both on the same gold")
+        drawn = [s._of(s._resampled(seed, n_resamples), name) for s in (self, other)]
+        low, high = np.nanquantile(drawn[0] - drawn[1], [(1 - level) / 2, (1 + level) / 2])
+        return Estimate(self.value(name) - other.value(name), float(low), float(high))
 
     @cached_property
     def totals(self) -> "NDArray[np.float64]":
@@ -112,8 +130,6 @@ class BoundaryScore:
         import numpy as np
 
         if name not in SCORES:
-            from bpe_lab.errors import ArgumentError
-
             raise ArgumentError(f"unknown score {name!r}", f"one of {', '.join(SCORES)}")
         above, below = self._ratio(dict(zip(COLUMNS, sums.T, strict=True)), name)
         with np.errstate(invalid="ignore", divide="ignore"):
