@@ -1,4 +1,4 @@
-"""Do tokens end where morphemes end? Precision, recall and F1 beside each unit's ceiling, and what that costs in tokens.
+"""Do tokens end where morphemes end? Precision, recall and F1 beside the ceilings, and what it costs in tokens.
 
     python benches/morphology.py --train FILE [FILE ...] [--train-bytes 1e7] [--vocab 8k] [--gold FILE]
         [--units byte,jamo] [--morphemes mecab] [--resamples 1000] [--json]
