@@ -1,15 +1,16 @@
 """What to choose, and how sure that is: the summary of a comparison.
 
-Compares only what is alike: our lossless tokenizers of one size on one text. Chooses the fewest tokens; among those that
-need as few, the one that breaks the fewest syllables.
+Compares only what is alike: our lossless tokenizers of one size on one text. Chooses the fewest tokens; among those
+that need as few, the one that breaks the fewest syllables.
 """
 
 from typing import Any
 
 from bpe_lab.compare import studies
-from bpe_lab.compare.plan import Both, both
+from bpe_lab.compare.phrases import VERDICTS, say
+from bpe_lab.compare.plan import Both
 from bpe_lab.compare.run import Result
-from bpe_lab.compare.wording import LM_COMMAND, VERDICTS, Case, number, percent, signed, verdict
+from bpe_lab.compare.wording import LM_COMMAND, Case, Row, number, percent, side, signed, verdict
 from bpe_lab.metrics import Estimate
 
 NEAR = 0.01
@@ -23,20 +24,20 @@ _STRENGTH = {"clear": "clear", "small": "leans", "unresolved": "unresolved"}
 
 def summary(case: Case) -> list[dict[str, Any]]:
     """Return what to choose and how sure that is, then what is open."""
-    lines = (_choice(case), _spread(case), _size_effect(case), _premium(case), _needs_model(case))
+    lines = (_choice(case), _unit_effect(case), _size_effect(case), _dearest(case), _model_open(case))
     return [says | {"strength": strength} for says, strength in (line for line in lines if line)]
 
 
-def comparable(case: Case) -> "list[tuple[Result, Estimate]]":
+def comparable(case: Case) -> list[Row]:
     """Return our lossless tokenizers of the largest size that most units have, the fewest tokens first."""
     study = case.plan.study(studies.MAIN)
-    ours = [pair for pair in (case.results.of(study) if study else ()) if _is_ours(pair[1])]
+    ours = [(entry, result) for entry, result in (case.results.of(study) if study else ()) if _is_ours(result)]
     sizes = [entry.x for entry, _ in ours if isinstance(entry.x, int | float)]
     if not sizes:
         return []
     common = max(set(sizes), key=lambda size: (sizes.count(size), size))
-    alike = case.values("tokens_per_byte", [(entry, result) for entry, result in ours if entry.x == common])
-    return sorted(alike, key=lambda pair: pair[1].value)
+    alike = case.values("tokens_per_byte", [result for entry, result in ours if entry.x == common])
+    return sorted(alike, key=lambda row: row[1].value)
 
 
 def _is_ours(result: Result) -> bool:
@@ -44,17 +45,17 @@ def _is_ours(result: Result) -> bool:
 
 
 def _choice(case: Case) -> Line | None:
-    ranked = comparable(case)
+    ranked = [result for result, _ in comparable(case)]
     if len(ranked) < 2:
         return None
-    best, second = ranked[0][0], ranked[1][0]
-    gaps = {r.id: case.results.relative(r, best, "tokens_per_byte") for r, _ in ranked[1:]}
-    near = [best, *(r for r, _ in ranked[1:] if _as_few(gaps[r.id]))]
+    best, second = ranked[:2]
+    gaps = {result.id: case.results.relative(result, best, "tokens_per_byte") for result in ranked[1:]}
+    near = [best, *(result for result in ranked[1:] if _as_few(gaps[result.id]))]
     chosen = min(near, key=lambda result: _broken(case, result))
-    line = (
-        _spares(case, chosen, best, gaps[chosen.id]) if chosen is not best else _shortest(best, second, gaps[second.id])
+    says, strength = (
+        _shortest(best, second, gaps[second.id]) if chosen is best else _sparing(case, chosen, best, gaps[chosen.id])
     )
-    return line[0], "leans" if case.plan.notice and line[1] == "clear" else line[1]
+    return says, "leans" if case.plan.notice and strength == "clear" else strength
 
 
 def _as_few(gap: Estimate | None) -> bool:
@@ -69,47 +70,26 @@ def _broken(case: Case, result: Result) -> float:
 def _shortest(best: Result, second: Result, gap: Estimate | None) -> Line:
     """Choose what needs the fewest tokens; where the next one may need as few, say that this text does not tell."""
     word = verdict(gap)
-    told = signed(gap) if gap else "?"
-    if word == "unresolved":
-        return both(
-            f"This text does not tell {best.entry.name} from {second.entry.name}: {told} tokens. Choose by other needs.",
-            f"이 글로는 {best.entry.name}, {second.entry.name} 가운데 무엇이 나은지 가릴 수 없다(토큰 {told}). 다른 사정으로 고른다.",
-        ), word
-    return both(
-        f"Choose {best.entry.name}: the fewest tokens on the held-out text; the next, {second.entry.name}, needs {told} "
-        f"({VERDICTS[word]['en']}).",
-        f"고를 것: {best.entry.name}. 떼어 둔 글에서 토큰이 가장 적다. 다음은 {second.entry.name}, 토큰 {told}({VERDICTS[word]['ko']}).",
-    ), _STRENGTH[word]
+    key = "choose-none" if word == "unresolved" else "choose-shortest"
+    told = say(key, best=best.entry.name, second=second.entry.name, gap=signed(gap), verdict=VERDICTS[word])
+    return told, _STRENGTH[word]
 
 
-def _spares(case: Case, chosen: Result, best: Result, gap: Estimate | None) -> Line:
+def _sparing(case: Case, chosen: Result, best: Result, gap: Estimate | None) -> Line:
     """Choose what needs as few tokens as the shortest and breaks fewer syllables."""
     fewer = case.results.difference(chosen, best, "broken_syllables")
-    sure = bool(fewer and fewer.clear_of_zero)
-    cut = [case.results.value(result, "broken_syllables") for result in (chosen, best)]
-    told = " / ".join(percent(value) if value else "?" for value in cut)
-    tokens, word = signed(gap) if gap else "?", VERDICTS["clear" if sure else "unresolved"]
-    return both(
-        f"Choose {chosen.entry.name}: it needs as few tokens as the shortest, {best.entry.name} ({tokens}), and breaks fewer "
-        f"syllables ({told}; {word['en']}).",
-        f"고를 것: {chosen.entry.name}. 토큰이 가장 적은 것({best.entry.name})과 비슷하고({tokens}) 음절을 덜 자른다({told}; {word['ko']}).",
-    ), "clear" if sure else "unresolved"
+    word = "clear" if fewer and fewer.clear_of_zero else "unresolved"
+    cut = " / ".join(percent(value) for _, value in case.values("broken_syllables", (chosen, best)))
+    names = {"chosen": chosen.entry.name, "best": best.entry.name}
+    return say("choose-sparing", **names, gap=signed(gap), cut=cut, verdict=VERDICTS[word]), word
 
 
-def _spread(case: Case) -> Line | None:
+def _unit_effect(case: Case) -> Line | None:
     """Say how far the units lie apart at one size, the shortest beside the longest."""
-    ranked = comparable(case)
+    ranked = [result for result, _ in comparable(case)]
     if len(ranked) < 2:
         return None
-    best, worst = ranked[0][0], ranked[-1][0]
-    gap = case.results.relative(worst, best, "tokens_per_byte")
-    word = verdict(gap)
-    told = signed(gap) if gap else "?"
-    return both(
-        f"At one size the choice of unit moves the tokens of the text by up to {told} ({best.entry.name} to "
-        f"{worst.entry.name}): {VERDICTS[word]['en']}.",
-        f"크기가 같을 때 단위에 따른 토큰 수 차이는 최대 {told}({best.entry.name} → {worst.entry.name}): {VERDICTS[word]['ko']}.",
-    ), _STRENGTH[word]
+    return _effect(case, "unit-effect", ranked[-1], ranked[0], best=ranked[0].entry.name, worst=ranked[-1].entry.name)
 
 
 def _size_effect(case: Case) -> Line | None:
@@ -118,32 +98,24 @@ def _size_effect(case: Case) -> Line | None:
     if len(ladder) < 2:
         return None
     small, large = ladder[0], ladder[-1]
-    gap = case.results.relative(large, small, "tokens_per_byte")
+    return _effect(case, "size-effect", large, small, small=small.entry.name, large=large.entry.name)
+
+
+def _effect(case: Case, key: str, result: Result, other: Result, **names: str) -> Line:
+    gap = case.results.relative(result, other, "tokens_per_byte")
     word = verdict(gap)
-    told = signed(gap) if gap else "?"
-    return both(
-        f"A larger vocabulary, {small.entry.name} to {large.entry.name}, changes the tokens of the text by {told}: "
-        f"{VERDICTS[word]['en']}.",
-        f"어휘를 키우면({small.entry.name} → {large.entry.name}) 글의 토큰 수는 {told}: {VERDICTS[word]['ko']}.",
-    ), _STRENGTH[word]
+    return say(key, gap=signed(gap), verdict=VERDICTS[word], **names), _STRENGTH[word]
 
 
-def _premium(case: Case) -> Line | None:
-    """Say what the dearest published tokenizer here charges, if it surely does."""
-    loaded = [(r, v) for r, v in case.values("premium") if r.kind == "loaded" and v.low is not None and v.low > 1]
+def _dearest(case: Case) -> Line | None:
+    """Say what the dearest tokenizer that was loaded charges, if it surely charges more."""
+    loaded = [row for row in case.values("premium") if row[0].kind == "loaded" and side(row[1], 1.0) > 0]
     if not loaded or case.plan.languages is None:
         return None
-    result, value = max(loaded, key=lambda pair: pair[1].value)
+    result, value = max(loaded, key=lambda row: row[1].value)
     first, second = case.plan.languages
-    return both(
-        f"{result.entry.name} needs {number(value)} times as many tokens for {first} as for {second}.",
-        f"같은 문장에 {result.entry.name} 토크나이저가 쓰는 토큰은 {first} 쪽이 {second} 쪽의 {number(value)}배.",
-    ), "clear"
+    return say("dearest", name=result.entry.name, value=number(value), first=first, second=second), "clear"
 
 
-def _needs_model(case: Case) -> Line:
-    command = LM_COMMAND.format(lang=case.plan.lang)
-    return both(
-        f"Whether shorter text makes a better model, no count can tell: {command}",
-        f"글이 짧아지면 모델도 나아지는지는 세어서 알 수 없다: {command}",
-    ), "needs-model"
+def _model_open(case: Case) -> Line:
+    return say("model-open", command=LM_COMMAND.format(lang=case.plan.lang)), "needs-model"

@@ -66,10 +66,10 @@ SAMPLE_PRESETS: Mapping[str, Preset] = {
 """For the embedded sample. The syllable unit needs 2,606 ids: its rows below say so."""
 
 NOTICE = both(
-    "The embedded sample was written for bpe-lab: a demonstration and no evidence. Its intervals tell how sure a figure is "
-    "about texts like these 200 KB, not about yours: give your own with --corpus.",
-    "내장 표본은 bpe-lab을 위해 쓴 글로, 시연일 뿐 근거가 아니다. 구간은 이 200KB와 같은 글에 대한 것이지 여러분의 글에 대한 것이 "
-    "아니다. 자기 글은 --corpus로 준다.",
+    "The embedded sample was written for bpe-lab: a demonstration and no evidence. Its intervals tell how sure a figure"
+    " is about texts like these 200 KB, not about yours: give your own with --corpus.",
+    "내장 표본은 bpe-lab을 위해 쓴 글로, 시연일 뿐 근거가 아니다. 구간은 이 200KB와 같은 글에 대한 것이지"
+    " 여러분의 글에 대한 것이 아니다. 자기 글은 --corpus로 준다.",
 )
 
 _SHOWN_PAIRS = ("p002", "p007", "p048", "p003", "p252")
@@ -109,7 +109,8 @@ def sample_texts(lang: str) -> tuple[Texts, Texts]:
 
 def _held_back(documents: Iterable[sample.SampleDocument]) -> tuple[list[bytes], list[bytes]]:
     """Return documents to train on, and every fifth of each register to measure on."""
-    train, held = [], []
+    train: list[bytes] = []
+    held: list[bytes] = []
     seen: Counter[tuple[str, str]] = Counter()
     for document in documents:
         seen[document.lang, document.register] += 1
@@ -304,7 +305,7 @@ def _studies(
 
 
 def _base(chosen: Preset) -> str:
-    """Return the recipe that the studies of text train: bytes, for the unit is not their question, or the first given."""
+    """Return the recipe that the studies of text train: the first given, else bytes, for the unit is not their question."""
     recipes = [text for text in chosen.more if isinstance(parse_tokenizer(text), Recipe)]
     if chosen.sizes or not recipes:
         return f"unit={BASE_UNIT},vocab={max(chosen.sizes, default=8_000)}"
@@ -313,7 +314,7 @@ def _base(chosen: Preset) -> str:
 
 def size_of_all(mixes: Sequence[str], sources: Mapping[str, Texts]) -> int | None:
     """Return the bytes that every mixture can have; None where a source is read later."""
-    shares = [Recipe(mix=mix).mix for mix in mixes]
+    shares = [Recipe.parse(f"mix={mix}").mix for mix in mixes]
     if any(name not in sources for parts in shares for name, _ in parts):
         return None
     return min(largest_mix(sources, parts) for parts in shares)

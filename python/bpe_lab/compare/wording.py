@@ -1,15 +1,15 @@
-"""Results in words: which of them are worth saying, numbers with their intervals, and how sure a difference is.
+"""Results for sentences: which of them are worth saying, numbers with their intervals, and how sure a difference is.
 
 A sentence never says more than its interval: where the interval of a difference holds 0, it is not resolved. Asks no
-question; `answers` and `choice` do.
+question and holds no sentence.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bpe_lab.compare import studies
-from bpe_lab.compare.plan import Both, Entry, Plan, both
+from bpe_lab.compare.plan import Entry, Plan
 from bpe_lab.compare.run import Result, Results
 from bpe_lab.metrics import METRICS, Estimate
 
@@ -18,6 +18,8 @@ MATERIAL = 0.005
 
 LM_COMMAND = "bpe-lab lm compare --lang {lang}"
 """What measures the loss that a question needs."""
+
+Row = tuple[Result, Estimate]
 
 
 @dataclass(frozen=True)
@@ -29,33 +31,39 @@ class Case:
     facts: dict[str, Any]
     """What the studies found, by study."""
 
-    def values(self, name: str, among: Iterable[tuple[Entry, Result]] | None = None) -> "list[tuple[Result, Estimate]]":
-        """Return the largest tokenizer of each series with its value of a metric, where it has one."""
-        found = [(r, self.results.value(r, name)) for _, r in (self.units() if among is None else among)]
+    def values(self, name: str, among: Iterable[Result] | None = None) -> list[Row]:
+        """Return a metric of the largest tokenizer of each series, or of others, where it has a value."""
+        asked = [result for _, result in self.units()] if among is None else among
+        found = [(result, self.results.value(result, name)) for result in asked]
         return [(result, value) for result, value in found if value is not None]
 
-    def units(self) -> list[tuple[Entry, Result]]:
-        """Return the largest tokenizer of each series of the main study, ours before those loaded."""
-        study = self.plan.study(studies.MAIN)
-        return studies.largest(self.results, study) if study else []
-
-    def trained(self, name: str) -> "list[tuple[Result, Estimate]]":
+    def trained(self, name: str) -> list[Row]:
         """Return as `values`, without what is loaded."""
         return [(result, value) for result, value in self.values(name) if result.kind == "trained"]
+
+    def units(self) -> list[tuple[Entry, Result]]:
+        """Return the largest tokenizer of each series of the main study, in its order."""
+        study = self.plan.study(studies.MAIN)
+        return studies.largest(self.results, study) if study else []
 
     def ladder(self) -> list[Result]:
         """Return the measured sizes of the first unit, smallest first."""
         study = self.plan.study(studies.MAIN)
-        first = study.entries[0].series if study else None
-        every = list(self.results.of(study)) if study else []
-        return [r for e, r in sorted(every, key=lambda pair: float(pair[0].x or 0)) if e.series == first and r.measured]
+        if not study or not study.entries:
+            return []
+        every = [(e, r) for e, r in self.results.of(study) if e.series == study.entries[0].series and r.measured]
+        return [result for _, result in sorted(every, key=lambda pair: float(pair[0].x or 0))]
+
+    def closed(self) -> list[Result]:
+        """Return the closed vocabularies."""
+        return [result for result in self.results.all if result.kind == "closed"]
 
     def absent(self) -> list[Result]:
         """Return what was asked for and is not on this machine."""
         return [result for result in self.results.all if result.status == "missing"]
 
 
-# -- verdicts
+# -- how sure
 
 
 def verdict(difference: Estimate | None) -> str:
@@ -71,27 +79,23 @@ def verdict(difference: Estimate | None) -> str:
     return "clear" if abs(difference.value) >= MATERIAL else "small"
 
 
-VERDICTS = {
-    "clear": both("resolved", "구간이 0을 벗어남"),
-    "small": both("resolved, and too small to matter", "구간은 0을 벗어나지만 차이가 작아 의미가 없음"),
-    "unresolved": both("not resolved on this text", "이 글로는 가릴 수 없음"),
-}
+def side(value: Estimate, of: float) -> int:
+    """Return 1 where the interval lies above `of`, -1 below, 0 where it holds it or is not known."""
+    if value.low is None or value.high is None:
+        return 0
+    return (value.low > of) - (value.high < of)
 
 
 # -- numbers in sentences
 
 
-def percent(value: Estimate, digits: int = 1) -> str:
+def percent(value: Estimate) -> str:
     """Return a share as percent with its interval.
 
     >>> percent(Estimate(0.1234, 0.1, 0.15)), percent(Estimate(0.5))
     ('12.3 % [10.0, 15.0]', '50.0 %')
     """
-    return f"{_percent(value.value, digits)} %{_ends(value, lambda x: _percent(x, digits))}"
-
-
-def _percent(x: float, digits: int) -> str:
-    return f"{100 * x:.{digits}f}"
+    return f"{100 * value.value:.1f} %{_ends(value, lambda x: f'{100 * x:.1f}')}"
 
 
 def number(value: Estimate, digits: int = 2) -> str:
@@ -103,12 +107,19 @@ def number(value: Estimate, digits: int = 2) -> str:
     return f"{value.value:.{digits}f}{_ends(value, lambda x: f'{x:.{digits}f}')}"
 
 
-def signed(value: Estimate) -> str:
-    """Return a relative difference in percent, with its sign and interval.
+def count(value: Estimate) -> str:
+    """Return a whole number."""
+    return f"{value.value:,.0f}"
 
-    >>> signed(Estimate(-0.0123, -0.02, -0.004))
-    '-1.2 % [-2.0, -0.4]'
+
+def signed(value: Estimate | None) -> str:
+    """Return a relative difference in percent, with its sign and interval; `?` where it is not known.
+
+    >>> signed(Estimate(-0.0123, -0.02, -0.004)), signed(None)
+    ('-1.2 % [-2.0, -0.4]', '?')
     """
+    if value is None:
+        return "?"
     return f"{100 * value.value:+.1f} %{_ends(value, lambda x: f'{100 * x:+.1f}')}"
 
 
@@ -116,33 +127,32 @@ def _ends(value: Estimate, form: Callable[[float], str]) -> str:
     return f" [{form(value.low)}, {form(value.high)}]" if value.low is not None and value.high is not None else ""
 
 
-def listed(rows: "Iterable[tuple[Result, Estimate]]", form: Callable[[Estimate], str]) -> str:
-    """Return `byte 4,096: 12.3 % [10.0, 15.0]; jamo 4,096: …` of the rows worth saying."""
-    return "; ".join(f"{result.entry.name}: {form(value)}" for result, value in telling(list(rows)))
+# -- several numbers
 
 
-def telling(rows: "list[tuple[Result, Estimate]]") -> "list[tuple[Result, Estimate]]":
-    """Return the first of ours, our lowest and highest, and all that are loaded: the rest is in the figures."""
-    ours = [pair for pair in rows if pair[0].kind == "trained"]
-    by_value = sorted(ours, key=lambda pair: pair[1].value)
-    kept = {pair[0].id for pair in (*ours[:1], *by_value[:1], *by_value[-1:])}
-    return [pair for pair in rows if pair[0].id in kept or pair[0].kind != "trained"]
+def listed(rows: list[Row], form: Callable[[Estimate], str]) -> str:
+    """Return `byte 4,096: 12.3 % [10.0, 15.0]; jamo 4,096: ...` of the rows worth saying."""
+    return "; ".join(f"{result.entry.name}: {form(value)}" for result, value in telling(rows))
 
 
-def count(value: Estimate) -> str:
-    """Return a whole number."""
-    return f"{value.value:,.0f}"
+def telling(rows: list[Row]) -> list[Row]:
+    """Return the first of ours, our lowest and highest, and all that are loaded: the rest stands in the figures."""
+    by_value = sorted((row for row in rows if row[0].kind == "trained"), key=lambda row: row[1].value)
+    ours = [row for row in rows if row[0].kind == "trained"]
+    kept = {row[0].id for row in (*ours[:1], *by_value[:1], *by_value[-1:])}
+    return [row for row in rows if row[0].id in kept or row[0].kind != "trained"]
 
 
-def figure_of(name: str, rows: "Iterable[tuple[Result, Estimate]]") -> list[dict[str, Any]]:
+def arrow(case: Case, name: str, results: Sequence[Result], form: Callable[[Estimate], str]) -> str:
+    """Return a metric from one tokenizer to the next: `10.0 % -> 20.0 %`; empty where one has none."""
+    found = [case.results.value(result, name) for result in results]
+    return " -> ".join(form(value) for value in found if value) if all(found) else ""
+
+
+def figures_of(case: Case, *names: str, among: Iterable[Result] | None = None) -> list[dict[str, Any]]:
     """Return the figures that an answer rests on, as the JSON of a comparison has them."""
     return [
         {"label": METRICS[name].title, "candidate": result.id, "metric": name, "estimate": value.to_json()}
-        for result, value in rows
+        for name in names
+        for result, value in case.values(name, among)
     ]
-
-
-def joined(*parts: Both | None) -> Both:
-    """Return sentences one after another, in both languages."""
-    there = [part for part in parts if part]
-    return {lang: " ".join(part[lang] for part in there if part[lang]) for lang in ("en", "ko")}

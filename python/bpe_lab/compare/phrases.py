@@ -1,0 +1,248 @@
+"""Every sentence that a comparison can say, in English and in Korean; figures go where braces stand.
+
+Which one is said is decided in `answers` and `choice`. No Korean particle hangs on a name or a number.
+"""
+
+from bpe_lab.compare.plan import Both, both
+
+
+def say(key: str, **figures: object) -> Both:
+    """Return a sentence with its figures; one that is text in both languages goes into each in its own.
+
+    >>> say("absent", names="gpt2")["ko"]
+    '이 기계에 없어 세지 못한 것: gpt2. 구하는 법은 표의 해당 행에 있다.'
+    """
+    return {
+        lang: text.format(**{name: x[lang] if isinstance(x, dict) else x for name, x in figures.items()})
+        for lang, text in PHRASES[key].items()
+    }
+
+
+def joined(*parts: Both | None) -> Both:
+    """Return sentences one after another, in both languages."""
+    there = [part for part in parts if part]
+    return {lang: " ".join(part[lang] for part in there) for lang in ("en", "ko")}
+
+
+VERDICTS = {
+    "clear": both("resolved", "구간이 0을 벗어남"),
+    "small": both("resolved, and too small to matter", "구간은 0을 벗어나나 차이가 작아 의미 없음"),
+    "unresolved": both("not resolved on this text", "이 글로는 가릴 수 없음"),
+}
+"""What is said of a difference."""
+
+QUESTIONS = (
+    both("Is Hangul in the vocabulary at all, and how much of it?", "어휘에 한글이 들어 있는가, 얼마나 들어 있는가?"),
+    both(
+        "Into what is an unseen Hangul word cut, and how often is a syllable itself broken?",
+        "처음 보는 한글 낱말은 무엇으로 잘리는가, 음절 자체는 얼마나 자주 깨지는가?",
+    ),
+    both("Is Korean cut finer than English?", "한국어는 영어보다 잘게 잘리는가?"),
+    both(
+        "Does a whole word as one token pay: in length, in context, in loss?",
+        "낱말 하나를 통째로 한 토큰으로 두면 이득인가: 길이, 문맥, 손실에서?",
+    ),
+    both(
+        "How much text, and which sample of it, is enough to train a vocabulary?",
+        "어휘를 학습하려면 글이 얼마나, 어떤 표본이 있어야 하는가?",
+    ),
+    both(
+        "Can a fragment smaller than a character carry information?",
+        "글자보다 작은 조각이 정보를 담을 수 있는가?",
+    ),
+    both(
+        "Is there a point in single characters and bytes in the vocabulary?",
+        "어휘에 낱글자와 바이트를 둘 까닭이 있는가?",
+    ),
+    both(
+        "Is the same word cut differently by tokenizers trained on other text?",
+        "다른 글로 학습한 토크나이저는 같은 낱말을 다르게 자르는가?",
+    ),
+    both("What becomes of Hanja and other scripts?", "한자와 다른 문자는 어떻게 되는가?"),
+)
+"""The nine questions, in order."""
+
+PHRASES: dict[str, Both] = {
+    "not-measured": both("This was not measured in this comparison.", "이번 비교에서는 재지 않았다."),
+    "absent": both(
+        "Not on this machine, so not counted: {names}; their rows say how to get them.",
+        "이 기계에 없어 세지 못한 것: {names}. 구하는 법은 표의 해당 행에 있다.",
+    ),
+    # 1
+    "none-without-hangul": both(
+        "Yes, in every vocabulary here.",
+        "그렇다. 여기 있는 어휘 모두에 들어 있다.",
+    ),
+    "some-without-hangul": both(
+        "Not in all: {names} hold no token with a whole Hangul syllable.",
+        "모두는 아니다. 온전한 한글 음절이 든 토큰이 하나도 없는 것: {names}.",
+    ),
+    "hangul": both(
+        "Tokens that hold a Hangul syllable: {tokens}. Syllables that are a token of their own, of 11,172 (of KS X 1001's"
+        " 2,350): {atoms}. These are counts of the vocabulary and have no interval.",
+        "한글 음절이 든 토큰 수: {tokens}. 홀로 한 토큰인 음절, 11,172자 중(KS X 1001의 2,350자 중): {atoms}."
+        " 어휘를 센 값이라 구간이 없다.",
+    ),
+    "whole-syllables": both(
+        "Syllables of the held-out text that lie whole within one token: {whole}.",
+        "떼어 둔 글의 음절 가운데 한 토큰 안에 온전히 든 것: {whole}.",
+    ),
+    # 2
+    "unseen": both(
+        "Tokens for an eojeol that the training text does not hold: {fertility}. Of its syllables, cut inside: {broken}."
+        " Of such eojeol, written with some token below a character: {fallback}.",
+        "학습 글에 없던 어절 하나의 토큰 수: {fertility}. 그 음절 가운데 안이 잘린 것: {broken}."
+        " 그런 어절 가운데 글자보다 작은 토큰이 쓰인 것: {fallback}.",
+    ),
+    "least-broken": both(
+        "Over the whole text {best} breaks the fewest syllables, {least}, and {worst} the most, {most}; its lead over"
+        " {second} is {verdict}.",
+        "글 전체에서 음절을 가장 덜 자르는 것: {best}, {least}. 가장 많이 자르는 것: {worst}, {most}."
+        " 두 번째({second})와 벌어진 차이: {verdict}.",
+    ),
+    # 3
+    "finer": both(
+        "Finer, by so many tokens for one in the same sentences in {other}: {rows}.",
+        "더 잘게 잘린다. 같은 문장의 토큰이 상대 언어({other})의 몇 배인가: {rows}.",
+    ),
+    "coarser": both(
+        "Not finer, fewer tokens than in {other}: {rows}.",
+        "더 잘게 잘리지 않는다. 상대 언어({other})보다 토큰이 적은 것: {rows}.",
+    ),
+    "as-fine": both(
+        "Not resolved on these sentences: {rows}.",
+        "이 문장들로는 가릴 수 없는 것: {rows}.",
+    ),
+    "raw-bytes": both(
+        "In bytes the sentences are {bytes} times as long.",
+        "바이트로는 {bytes}배다.",
+    ),
+    "mix-decides": both(
+        "The mix of the training text decides it: with {low} % it is {a}, with {high} % {b}.",
+        "학습 글의 혼합이 이를 정한다. 몫이 {low} %일 때 {a}배, {high} %일 때 {b}배.",
+    ),
+    "mix-open": both(
+        "With {low} % in training it is {a}, with {high} % {b}: the intervals overlap, so this is not resolved.",
+        "학습 글의 몫이 {low} %일 때 {a}배, {high} %일 때 {b}배. 구간이 겹쳐 가릴 수 없다.",
+    ),
+    # 4
+    "longer-tokens": both(
+        "In length: from {small} to {large}, eojeol that are one token go {ones}, and the tokens of the text change by {gap}"
+        " ({verdict}).",
+        "길이({small} → {large}): 한 토큰인 어절 {ones}, 글의 토큰 수 변화 {gap}({verdict}).",
+    ),
+    "band-gain": both(
+        "Tokens an eojeol change by {common} among the 1,000 commonest, by {unseen} among those unseen in training.",
+        "어절당 토큰 수 변화: 가장 흔한 1,000개에서 {common}, 학습 글에 없던 어절에서 {unseen}.",
+    ),
+    "context": both(
+        "In context: 1,024 tokens hold {room} eojeol (median).",
+        "문맥: 1,024토큰에 드는 어절 {room}(중앙값).",
+    ),
+    "superwords": both(
+        "Tokens over several words (superwords) change the tokens of the text by {rows}.",
+        "여러 어절에 걸친 토큰(superword)을 쓸 때 글의 토큰 수 변화: {rows}.",
+    ),
+    "loss-of-words": both("whether it pays in a model's loss", "모델의 손실에서도 이득인지"),
+    # 5
+    "enough": both(
+        "The smallest sample whose {n} draws all stay within {within} % of the full text: {sample} %.",
+        "{n}번 뽑은 것이 모두 전체와 {within} % 안에 드는 가장 작은 표본: {sample} %.",
+    ),
+    "not-enough": both(
+        "No sample below the whole stays within {within} % of it: these {size} bytes are not enough, and more would help.",
+        "전체보다 작은 표본은 어느 것도 {within} % 안에 들지 않는다. 이 {size}바이트로는 모자라고, 더 있으면 나아진다.",
+    ),
+    "samples": both(
+        "Tokens above the full text in the worst draw, and share of the full vocabulary found again: {rows}.",
+        "가장 나쁜 표본이 전체보다 더 쓰는 토큰, 전체 어휘 가운데 되찾은 몫: {rows}.",
+    ),
+    "draws-matter": both(
+        "Which documents are drawn matters: draws of one size lie up to {apart} apart (at {sample} %).",
+        "어느 문서를 뽑느냐가 차이를 낸다. 같은 크기의 표본끼리 최대 {apart} 차이({sample} %에서).",
+    ),
+    "draws-alike": both(
+        "Which documents are drawn hardly matters: draws of one size lie at most {apart} apart (at {sample} %).",
+        "어느 문서를 뽑느냐는 거의 상관없다. 같은 크기의 표본끼리 많아야 {apart} 차이({sample} %에서).",
+    ),
+    # 6
+    "inside": both(
+        "Only a language model's loss can tell. It can spend bits inside a syllable only where a token's edge lies in one."
+        " Syllables of which that is so: {rows}.",
+        "언어 모델의 손실만이 답할 수 있다. 음절 안에서 비트를 쓰려면 토큰 경계가 음절 안에 있어야 한다. 그런 음절: {rows}.",
+    ),
+    "loss-inside": both("how many bits a model spends inside a syllable", "모델이 음절 안에서 몇 비트를 쓰는지"),
+    # 7
+    "safety-net": both(
+        "Characters written with a token below a character: {chars}. Eojeol that hold one: {eojeol}.",
+        "글자보다 작은 토큰으로 적힌 글자: {chars}. 그런 글자가 든 어절: {eojeol}.",
+    ),
+    "unk-loses": both(
+        "There is a point: without it <unk> would lose, of the eojeol (of the characters), {rows}.",
+        "까닭이 있다. 이것이 없으면 <unk>로 잃는 어절(글자): {rows}.",
+    ),
+    "unk-loses-nothing": both(
+        "On this text closed vocabularies lose nothing: {rows}.",
+        "이 글에서는 닫힌 어휘도 잃는 것이 없다: {rows}.",
+    ),
+    # 8
+    "cut-differently": both(
+        "Yes. Trained on {left} and on {right}, of the held-out eojeol cut alike: {share}. Tokens of either vocabulary that"
+        " both have: {shared} %.",
+        "그렇다. {left}, {right} 두 글로 따로 학습했을 때 떼어 둔 글에서 똑같이 잘리는 어절: {share}."
+        " 두 어휘를 합친 것 가운데 양쪽에 다 있는 토큰: {shared} %.",
+    ),
+    "cut-alike": both(
+        "Not resolved. Trained on {left} and on {right}, of the held-out eojeol cut alike: {share}. Tokens of either"
+        " vocabulary that both have: {shared} %.",
+        "가릴 수 없다. {left}, {right} 두 글로 따로 학습했을 때 떼어 둔 글에서 똑같이 잘리는 어절: {share}."
+        " 두 어휘를 합친 것 가운데 양쪽에 다 있는 토큰: {shared} %.",
+    ),
+    "differing-words": both("The commonest that differ: {words}.", "다르게 잘린 가장 흔한 어절: {words}."),
+    # 9
+    "hanja": both(
+        "Tokens a Hanja: {tokens}. Hanja written with bytes: {fallback}. Ideographs that are a token: {atoms}.",
+        "한자 한 자의 토큰 수: {tokens}. 바이트로 적힌 한자: {fallback}. 한 토큰인 한자의 수: {atoms}.",
+    ),
+    "hanja-dearer": both(
+        "Surely dearer than a Hangul syllable in {names}.",
+        "한글 음절보다 분명히 비싼 것: {names}.",
+    ),
+    "hanja-open": both(
+        "Whether a Hanja is dearer than a Hangul syllable is not resolved.",
+        "한자가 한글 음절보다 비싼지는 가릴 수 없다.",
+    ),
+    "old-hangul": both("Tokens a syllable of old Hangul: {rows}.", "옛한글 한 음절의 토큰 수: {rows}."),
+    "other-scripts": both("Tokens a character of other scripts: {rows}.", "다른 문자 한 자의 토큰 수: {rows}."),
+    # what to choose
+    "choose-shortest": both(
+        "Choose {best}: the fewest tokens on the held-out text; the next, {second}, needs {gap} ({verdict}).",
+        "고를 것: {best}. 떼어 둔 글에서 토큰이 가장 적다. 다음은 {second}, 토큰 {gap}({verdict}).",
+    ),
+    "choose-none": both(
+        "This text does not tell {best} from {second}: {gap} tokens. Choose by what else you need.",
+        "이 글로는 {best}, {second} 가운데 무엇이 나은지 가릴 수 없다(토큰 {gap}). 다른 쓰임새로 고른다.",
+    ),
+    "choose-sparing": both(
+        "Choose {chosen}: it needs as few tokens as the shortest, {best} ({gap}), and breaks fewer syllables ({cut};"
+        " {verdict}).",
+        "고를 것: {chosen}. 토큰이 가장 적은 것({best})과 비슷하고({gap}) 음절을 덜 자른다({cut}; {verdict}).",
+    ),
+    "unit-effect": both(
+        "At one size the choice of unit moves the tokens of the text by up to {gap} ({best} to {worst}): {verdict}.",
+        "크기가 같을 때 단위에 따른 토큰 수 차이는 최대 {gap}({best} → {worst}): {verdict}.",
+    ),
+    "size-effect": both(
+        "A larger vocabulary, {small} to {large}, changes the tokens of the text by {gap}: {verdict}.",
+        "어휘를 키우면({small} → {large}) 글의 토큰 수 변화는 {gap}: {verdict}.",
+    ),
+    "dearest": both(
+        "Of the tokenizers loaded, {name} charges most: {value} times as many tokens for {first} as for {second}.",
+        "불러온 토크나이저 가운데 가장 비싼 것: {name}. 같은 문장의 토큰이 {first} 쪽에서 {second} 쪽의 {value}배.",
+    ),
+    "model-open": both(
+        "Whether shorter text makes a better model, no count can tell: {command}",
+        "글이 짧아지면 모델도 나아지는지는 세어서 알 수 없다: {command}",
+    ),
+}
+"""Sentences by key."""
