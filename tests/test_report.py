@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+import bpe_lab
 from bpe_lab.cli import main
 from bpe_lab.errors import FormatError, UnsupportedError
+from bpe_lab.interop.browser import browser_tables
 from bpe_lab.report import MOST_BYTES, figures, palette, reading, render, sections, values, words
 from bpe_lab.report import page as page_module
 from conftest import VECTORS
@@ -340,3 +342,33 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnsupportedError, match="vl_convert") as e:
         render(SMALL)
     assert e.value.hint == "pip install 'bpe-lab[report]'"
+
+
+def test_tables_for_the_page_worked_out_by_hand() -> None:
+    # 가나가나 is EA B0 80 EB 82 98 twice; every pair but (98, EA) stands twice, and of these hf takes the one whose ids
+    # are smallest. In GPT-2's order B0 is 108, EA 166, EB 167, 80 222, 82 224: so (B0, 80) is first; then (EA, that),
+    # which is 가; then (EB, 82).
+    tables = browser_tables(bpe_lab.train(texts=["가나가나"], vocab_size=259, pattern="gpt2", special_tokens=()))
+    assert tables is not None
+    assert (tables["pattern"], tables["unit"], tables["atoms"]) == ("gpt2", "byte", "")
+    assert tables["merges"] == [0xB0, 0x80, 0xEA, 256, 0xEB, 0x82]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"pattern": r"\S+|\s+"}, {"pattern": "gpt2", "vocab_size": 256, "special_tokens": ()}],
+    ids=["a regex of one's own", "nothing merges"],
+)
+def test_no_tables_where_the_page_could_not_follow(options: dict[str, Any]) -> None:
+    assert browser_tables(bpe_lab.train(texts=["가나가나"], **{"vocab_size": 258, **options})) is None
+
+
+def test_no_tables_of_a_tokenizer_of_ranks(data: Path) -> None:
+    assert browser_tables(bpe_lab.Tokenizer.load(data / "vocab" / "r50k_base.tiktoken")) is None
+
+
+@pytest.mark.parametrize("tables", [None, {}, {"pattern": "o200k", "unit": "byte", "atoms": "", "merges": [1, 2, 3]}])
+def test_tables_of_another_shape_are_refused(small: dict[str, Any], tables: Any) -> None:
+    small["explorer"]["typing"] = {"c1": tables}
+    with pytest.raises(FormatError, match=r"explorer\.typing\['c1'\]"):
+        render(small)

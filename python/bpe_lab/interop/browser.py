@@ -29,8 +29,8 @@ def browser_tables(tokenizer: "Tokenizer") -> dict[str, Any] | None:
 
     >>> import bpe_lab
     >>> tables = browser_tables(bpe_lab.train(texts=["가나가나"], vocab_size=258))
-    >>> tables["pattern"], tables["merges"]      # 가 is EA B0 80, 나 is EB 82 98
-    ('o200k', [130, 152])
+    >>> tables["pattern"], tables["merges"]      # 가 is EA B0 80: B0 and 80 merge first
+    ('o200k', [176, 128])
     """
     from bpe_lab._core import UNICODE_VERSION
 
