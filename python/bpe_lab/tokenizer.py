@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 from bpe_lab import _core
 from bpe_lab._core import StreamDecoder
 from bpe_lab.errors import ArgumentError, TextError
+from bpe_lab.morphemes.guided import GuidedTokenizer, guided, unguided
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +63,7 @@ class Tokenizer:
     __slots__ = ("_core",)
 
     def __init__(self, core: _core.Tokenizer) -> None:
-        self._core = core
+        self._core = guided(core)
 
     @classmethod
     def load(
@@ -268,10 +269,11 @@ class Tokenizer:
                 "take a shorter text, or look at its tokens alone",
             )
         token = self._core.token_bytes
-        return [
-            [Step(rank, [token(i) for i in ids]) for rank, ids in self._core.steps(data[start:end])]
-            for start, end in pairwise(ends)
-        ]
+        if isinstance(self._core, GuidedTokenizer):
+            pieces = self._core.piece_steps(data)
+        else:
+            pieces = [self._core.steps(data[start:end]) for start, end in pairwise(ends)]
+        return [[Step(rank, [token(i) for i in ids]) for rank, ids in states] for states in pieces]
 
     def show(self, text: Text) -> "TokenView":
         """Return the tokens of `text` to look at: coloured in a notebook, with bars between them in print."""
@@ -308,7 +310,7 @@ class Tokenizer:
 
         With a unit `jamo` without filler, a syllable without coda comes out with the next id, or with `finish`.
         """
-        return StreamDecoder(self._core)
+        return StreamDecoder(unguided(self._core))
 
     @property
     def n_ids(self) -> int:
@@ -345,6 +347,15 @@ class Tokenizer:
         """How text is cut into pieces: a name, or a regular expression."""
         pattern = self._core.pattern
         return pattern.name or cast(str, pattern.tiktoken_regex)
+
+    @property
+    def analyser(self) -> tuple[str, str] | None:
+        """Name and version of the analyser whose morphemes no token crosses, where encoding asks one, else None.
+
+        Trained with `at="train+infer"`. Encoding loads the analyser when it is first needed, and fails with the command
+        that installs it where it is missing; decoding needs none.
+        """
+        return self._core.analyser
 
     @property
     def rule(self) -> str:

@@ -19,6 +19,9 @@ from bpe_lab.tokenizer import Tokenizer, pattern_from
 DEFAULT_SPECIAL_TOKENS = ("<|endoftext|>",)
 """Every tokenizer has these unless told otherwise."""
 
+AT = ("train", "train+infer")
+"""When morphemes are edges: in training only, or whenever the tokenizer encodes too."""
+
 _SIZES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
@@ -98,6 +101,7 @@ def count_pieces(
     sample: str | float | None = None,
     sample_seed: int = 0,
     threads: int | None = None,
+    morphemes: str | None = None,
     progress: Watch | None = None,
 ) -> PieceCounts:
     """Count the pieces of files, in parallel and streaming: a block of text is held at a time, never the text.
@@ -112,9 +116,12 @@ def count_pieces(
         sample: `0.1` or `"100MB"` takes whole documents by content hash.
         sample_seed: another seed takes other documents.
         threads: all processors by default.
+        morphemes: `mecab` or `kiwi`: pieces are cut where this analyser sees morphemes meet, and no merge will cross a
+            cut. Needs the extra `ko`; a hundred times slower than counting.
         progress: called with a `Progress` about ten times a second.
 
     Raises:
+        UnsupportedError: the analyser is not installed.
         CorpusError: there is no text, or a sample was asked of a corpus that is one document.
         FileError: a file cannot be read. ArgumentError: an argument is out of bounds.
     """
@@ -123,11 +130,9 @@ def count_pieces(
     sampling = Sampling.parse(sample, sample_seed)
     reading = _Reading(paths, field, progress)
     below = _threshold(reading, documents, sampling)
-    counter = _core.Counter(
-        pattern_from(pattern), documents, checked_threads(threads), sampling.fraction, below, sampling.seed
-    )
+    counter = _counter(pattern, documents, sampling, below, checked_threads(threads), morphemes, reading)
     files = [reading.push_all("count", path, counter) for path in paths]
-    counts = counter.finish()
+    counts: PieceCounts = counter.finish()
     if not len(counts):
         raise CorpusError("the corpus is empty: 0 bytes of text", "check the input files")
     _keep_books(counts, files, sampling)
@@ -147,6 +152,29 @@ def _threshold(reading: "_Reading", documents: str, sampling: Sampling) -> int |
     for path in reading.paths:
         reading.push_all("hash", path, sampler)
     return sampler.finish()
+
+
+def _counter(
+    pattern: str,
+    documents: str,
+    sampling: Sampling,
+    below: int | None,
+    n_threads: int,
+    morphemes: str | None,
+    reading: "_Reading | None" = None,
+) -> Any:
+    """Return the counter that is meant: the core's, or one with an analyser before it."""
+    chosen, sample = pattern_from(pattern), (sampling.fraction, below, sampling.seed)
+    if morphemes is None:
+        return _core.Counter(chosen, documents, n_threads, *sample)
+    from bpe_lab.morphemes import load
+    from bpe_lab.morphemes.counting import MorphemeCounter
+
+    analyser = load(morphemes)
+    counter = MorphemeCounter(analyser, _core.MarkedCounter(chosen, documents, analyser.described, *sample))
+    if reading is not None:
+        counter.tell = lambda: reading.tell("count", counter)
+    return counter
 
 
 class _Reading:
@@ -170,16 +198,18 @@ class _Reading:
             n_bytes += len(block.data)
             digest.update(block.data)
             _push(sink, block)
-            self._tell(stage, sink)
+            self.tell(stage, sink)
         return CountedFile("standard input" if path == Path(STDIN) else path.name, n_bytes, digest.hexdigest())
 
-    def _tell(self, stage: str, sink: Any) -> None:
+    def tell(self, stage: str, sink: Any) -> None:
+        """Tell how far it is, ten times a second at most."""
         now = time.monotonic()
         if self._progress is None or now - self._told < 0.1:
             return
         self._told = now
         n_pieces = sink.stats["n_pieces"] if stage == "count" else 0
-        n_bytes = self._read[stage].n_bytes
+        # What an analyser was handed and has not seen counts as not read.
+        n_bytes = max(0, self._read[stage].n_bytes - getattr(sink, "n_waiting", 0))
         self._progress(Progress(stage, n_bytes, self._total, n_pieces, 0, 0, now - self._started))
 
 
@@ -217,12 +247,14 @@ def learn(
     max_token_bytes: int | None = None,
     special_tokens: Sequence[str] = DEFAULT_SPECIAL_TOKENS,
     strict_vocab: bool = False,
+    at: str = "train",
     progress: Watch | None = None,
 ) -> tuple[Tokenizer, Learned]:
     """Learn merges from counts and give the tokenizer, and beside it how the learning went.
 
     `vocab_size` counts everything: base symbols, merges that make a new token, special tokens. `Learned` tells each
-    merge with its count (`trace`), the tokens left in the corpus, and why learning stopped.
+    merge with its count (`trace`), the tokens left in the corpus, and why learning stopped. No merge crosses a cut mark
+    of the counts; with `at="train+infer"` no token ever will, since encoding asks the analyser that made the marks.
 
     Raises:
         ArgumentError: `vocab_size` is below the base alphabet, or the pattern is not the one the pieces were cut with.
@@ -232,6 +264,7 @@ def learn(
         raise CorpusError("there are no pieces to learn from", "count a corpus first")
     _check_numbers(vocab_size=vocab_size, min_frequency=min_frequency, max_token_bytes=max_token_bytes)
     chosen = _pattern_of(counts, pattern)
+    analyser = _analyser_of(counts, at)
     specials = _checked_specials(special_tokens)
     alphabet = _core.Unit.named(unit)
     alphabet.check(pattern_from(chosen))
@@ -250,7 +283,8 @@ def learn(
     import json
 
     options = {"vocab_size": vocab_size, "tie": tie, "min_frequency": min_frequency, "max_token_bytes": max_token_bytes}
-    tokenizer = learned.tokenizer(pattern_from(chosen), specials, json.dumps(_provenance(counts, options)))
+    books = json.dumps(_provenance(counts, options, at))
+    tokenizer = learned.tokenizer(pattern_from(chosen), specials, books, analyser)
     return Tokenizer(tokenizer), learned
 
 
@@ -323,12 +357,36 @@ def _recorded_form(pattern: str) -> str:
     return chosen.name or f"regex:{chosen.tiktoken_regex}"
 
 
-def _provenance(counts: PieceCounts, options: dict[str, object]) -> dict[str, object]:
+def _analyser_of(counts: PieceCounts, at: str) -> tuple[str, str] | None:
+    """Return name and version of the analyser that encoding asks, None where it asks none."""
+    if at not in AT:
+        raise ArgumentError(f"unknown at {at!r}", f"one of: {', '.join(AT)}")
+    found = counts.header.get("morphemes", "").splitlines()
+    if at == "train":
+        return None
+    if len(found) != 1:
+        how = "were not cut at morphemes" if not found else f"were cut by several analysers: {'; '.join(found)}"
+        raise ArgumentError(f"at {at!r} needs the analyser that cut the pieces, and they {how}", "give morphemes")
+    name, _, version = found[0].partition(" ")
+    return name, version
+
+
+def _check_morphemes(counts: PieceCounts, morphemes: str | None) -> None:
+    """Refuse counts that were not cut by the analyser asked for."""
+    found = counts.header.get("morphemes", "")
+    if morphemes is not None and found.partition(" ")[0] != morphemes:
+        how = f"by {found}" if found else "without an analyser"
+        raise ArgumentError(f"the pieces were counted {how}, not by {morphemes}", "count the text again with morphemes")
+
+
+def _provenance(counts: PieceCounts, options: dict[str, object], at: str) -> dict[str, object]:
     header = counts.header
     lines = (line.split(" ", 2) for line in header.get("corpus", "").splitlines())
     corpus = [{"name": name, "bytes": int(n_bytes), "sha256": digest} for digest, n_bytes, name in lines]
     books: dict[str, object] = {"program": f"bpe-lab {_core.__version__}", "corpus": corpus}
     books |= {key: header[key] for key in ("documents", "sample") if header.get(key, "all") != "all"}
+    if found := header.get("morphemes"):
+        books["morphemes"] = {"analyser": found, "at": at}
     books["pieces"] = {"distinct": len(counts), "total": counts.total_weight, "bytes": counts.total_bytes}
     return books | {"options": options}
 
@@ -350,6 +408,8 @@ def train(
     sample_seed: int = 0,
     threads: int | None = None,
     strict_vocab: bool = False,
+    morphemes: str | None = None,
+    at: str = "train",
     progress: Watch | None = None,
 ) -> Tokenizer:
     """Train a tokenizer on files, on counts, or on texts in memory.
@@ -367,6 +427,8 @@ def train(
         special_tokens: get the last ids.
         documents, field, sample, sample_seed, threads: see `count_pieces`.
         strict_vocab: make it an error when the merges run out before `vocab_size`; else the smaller one is given.
+        morphemes: `mecab` or `kiwi`: no merge crosses the edge of a morpheme that this analyser finds (extra `ko`).
+        at: `train`, or `train+infer`: the analyser is asked again whenever the tokenizer encodes.
         progress: called with a `Progress` about ten times a second.
 
     >>> tokenizer = train(texts=["사과나무 사과 사람"] * 3, vocab_size=265)
@@ -382,8 +444,9 @@ def train(
         raise ArgumentError(f"texts must be a list of texts, got one {type(texts).__name__}", "put it in []")
     if isinstance(source, PieceCounts):
         counts = source
+        _check_morphemes(counts, morphemes)
     elif texts is not None:
-        counts = _count_texts(texts, pattern or "o200k", documents, sample, sample_seed, threads)
+        counts = _count_texts(texts, pattern or "o200k", documents, sample, sample_seed, threads, morphemes)
     else:
         assert source is not None
         counts = count_pieces(
@@ -394,6 +457,7 @@ def train(
             sample=sample,
             sample_seed=sample_seed,
             threads=threads,
+            morphemes=morphemes,
             progress=progress,
         )
     tokenizer, _ = learn(
@@ -406,6 +470,7 @@ def train(
         max_token_bytes=max_token_bytes,
         special_tokens=special_tokens,
         strict_vocab=strict_vocab,
+        at=at,
         progress=progress,
     )
     return tokenizer
@@ -418,16 +483,16 @@ def _count_texts(
     sample: str | float | None,
     sample_seed: int,
     threads: int | None,
+    morphemes: str | None,
 ) -> PieceCounts:
     sampling = Sampling.parse(sample, sample_seed)
     if sampling.size_bytes is not None:
         raise ArgumentError("texts in memory can be sampled by a fraction only", "write them to a file first")
-    counter = _core.Counter(
-        pattern_from(pattern), documents, checked_threads(threads), sampling.fraction, None, sampling.seed
-    )
+    counter = _counter(pattern, documents, sampling, None, checked_threads(threads), morphemes)
     for text in texts:
         _push(counter, Block(_utf8(text), ends=True))
-    return counter.finish()
+    counts: PieceCounts = counter.finish()
+    return counts
 
 
 def _utf8(text: str | bytes) -> bytes:

@@ -39,6 +39,7 @@ Commands = Any
 PATTERNS = ("o200k", "cl100k", "llama3", "gpt2", "none")
 UNITS = ("byte", "byte-char", "syllable", "jamo", "jamo-char")
 TIES = ("hf", "rustbpe")
+ANALYSERS = ("mecab", "kiwi")
 DEFAULT_VOCABULARY = 32_000
 DEFAULT_SPECIAL = "<|endoftext|>"
 
@@ -160,6 +161,11 @@ def add_corpus(parser: Parser) -> None:
         "--sample",
         metavar="PART",
         help="take whole documents by their hash: 0.1 for a tenth of them, 100MB for as many as fill that",
+    )
+    group.add_argument(
+        "--morphemes",
+        choices=ANALYSERS,
+        help="no merge crosses the edge of a morpheme that this analyser finds (pip install 'bpe-lab[ko]')",
     )
     group.add_argument("--sample-seed", type=size, default=0, metavar="N", help="another seed takes other documents")
     add_threads(group)

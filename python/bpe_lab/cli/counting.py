@@ -33,6 +33,7 @@ class CountPlan:
     sample: str | None
     sample_seed: int
     threads: int | None
+    morphemes: str | None
 
     @property
     def inputs(self) -> tuple[Path, ...]:
@@ -86,6 +87,7 @@ def plan_count(args: argparse.Namespace, count_files: Sequence[str] = ()) -> Cou
     from bpe_lab.corpus import find_files
     from bpe_lab.counts import is_count_file
     from bpe_lab.documents import cuts_for
+    from bpe_lab.morphemes import installed
     from bpe_lab.tokenizer import pattern_from
     from bpe_lab.training import Sampling
 
@@ -100,6 +102,8 @@ def plan_count(args: argparse.Namespace, count_files: Sequence[str] = ()) -> Cou
     if pattern is not None:
         pattern_from(pattern)
     Sampling.parse(args.sample, args.sample_seed)
+    if args.morphemes:
+        installed(args.morphemes)
     cuts_for(args.documents)
     return CountPlan(
         texts,
@@ -110,12 +114,17 @@ def plan_count(args: argparse.Namespace, count_files: Sequence[str] = ()) -> Cou
         args.sample,
         args.sample_seed,
         args.threads,
+        args.morphemes,
     )
 
 
 def _refuse_for_counts(args: argparse.Namespace) -> None:
     """Refuse what only text can follow where all sources are counts."""
-    typed = {"--sample": args.sample is not None, "--documents": args.documents != "file"}
+    typed = {
+        "--sample": args.sample is not None,
+        "--documents": args.documents != "file",
+        "--morphemes": args.morphemes is not None,
+    }
     if given := [option for option, is_given in typed.items() if is_given]:
         raise ArgumentError(
             f"{given[0]} is for text, and all sources are counts", f"give {given[0]} to bpe-lab count, or train on text"
@@ -143,6 +152,7 @@ def gather(plan: CountPlan, watch: "Watch | None", terminal: Terminal) -> "Piece
         sample=plan.sample,
         sample_seed=plan.sample_seed,
         threads=plan.threads,
+        morphemes=plan.morphemes,
         progress=watch,
     )
     if plan.count_files:

@@ -31,6 +31,7 @@ class Learning:
     min_frequency: int
     max_token_bytes: int | None
     special_tokens: tuple[str, ...]
+    at: str
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,12 @@ def _learning_options(parser: arguments.Parser) -> None:
     add("--min-frequency", type=arguments.positive, default=1, metavar="N", help="a pair rarer than this never merges")
     add("--max-token-bytes", type=arguments.positive, metavar="N", help="no token is longer")
     add(
+        "--at",
+        choices=("train", "train+infer"),
+        default="train",
+        help="with --morphemes: train+infer has the analyser asked again whenever the tokenizer encodes",
+    )
+    add(
         "--special",
         action="append",
         default=[],
@@ -125,9 +132,11 @@ def plan_train(args: argparse.Namespace) -> TrainPlan:
         args.min_frequency,
         args.max_token_bytes,
         arguments.special_tokens(args.special, args.no_special),
+        args.at,
     )
     _check_vocabulary(learning)
     count_plan = counting.plan_count(args, args.counts)
+    _check_at(args, count_plan)
     out = args.out or default_out([*args.sources, *args.counts][0], args.vocab)
     output.stdout_is_json(out, args.json)
     if out == output.STDOUT and args.trace:
@@ -157,6 +166,21 @@ def _n_base(unit: str) -> int:
     from bpe_lab import _core
 
     return _core.Unit.named(unit).n_base
+
+
+def _check_at(args: argparse.Namespace, plan: counting.CountPlan) -> None:
+    """Refuse what cannot be meant, before the counting; counts in files may bring their analyser themselves."""
+    from bpe_lab.cli.output import format_of
+
+    if args.at == "train":
+        return
+    if args.morphemes is None and not plan.count_files:
+        raise ArgumentError(f"--at {args.at} is about morphemes", "say which analyser finds them: --morphemes mecab")
+    if args.out and format_of(args.out) != "native":
+        raise ArgumentError(
+            f"{args.out} is of a format that cannot say that an analyser cuts the text (--at {args.at})",
+            "name bpe-lab's own file, such as ko.bpe, or leave out --at",
+        )
 
 
 def default_out(source: str, vocab_size: int) -> str:
@@ -210,6 +234,7 @@ def _learn(plan: TrainPlan, counts: "PieceCounts", watch: "Watch | None") -> "tu
         min_frequency=what.min_frequency,
         max_token_bytes=what.max_token_bytes,
         special_tokens=what.special_tokens,
+        at=what.at,
         progress=watch,
     )
 
