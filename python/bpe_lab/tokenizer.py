@@ -393,6 +393,10 @@ class Tokenizer:
         """
         return _core.token_kinds(self._core)
 
+    def merge_table(self) -> "NDArray[np.uint32]":
+        """Return the listed merges as rows of ids (left, right, result), in order; no rows where ranks rule."""
+        return _core.merge_table(self._core)
+
     def token_bytes(self, id: int) -> bytes:
         """Return the bytes that one id decodes to standing alone.
 

@@ -78,7 +78,7 @@ class Measurement:
             blocks=counts.blocks(resampling.N_BLOCKS),
             documents=np.stack([counts.column(name) for name in DOCUMENT_COLUMNS], axis=1),
             windows=counts.windows(),
-            words=np.stack(counts.words(), axis=1),
+            words=counts.words(),
             ids=ids,
             groups=by_group[:, ids],
             n_ids=by_group.shape[1],
@@ -97,7 +97,8 @@ class Measurement:
         """How often each of `ids` occurs."""
         import numpy as np
 
-        return self.groups.sum(axis=0, dtype=np.uint64)
+        counts: Counts = self.groups.sum(axis=0, dtype=np.uint64)
+        return counts
 
     def total(self, *columns: str) -> int:
         """Return the sum of columns over the text."""
@@ -151,7 +152,8 @@ class Measurement:
         metric = self._metric(name)
         top, below = self._sums(metric.numerator), self._sums(metric.denominator)
         drawn = resampling.weights(len(self.blocks), n_resamples, seed)
-        return _divide(drawn @ top, drawn @ below)
+        values: Floats = _divide(drawn @ top, drawn @ below)
+        return values
 
     def without_groups(self, name: str) -> "Floats":
         """Return the metric, one of how often ids occur, with each group of documents left out in turn."""
@@ -210,7 +212,8 @@ class Measurement:
         """Return each block's sum of the columns."""
         import numpy as np
 
-        return np.sum([self._column(column) for column in columns], axis=0, dtype=np.float64)
+        sums: Floats = np.sum([self._column(column) for column in columns], axis=0, dtype=np.float64)
+        return sums
 
     def _words_interval(self, level: float) -> tuple[float, float]:
         """Return the interval of a mean over word types, each a draw of its own."""

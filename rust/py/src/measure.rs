@@ -109,10 +109,8 @@ impl PyMeasure {
     }
 
     /// Occurrences of each word type, and occurrences as one token.
-    #[allow(clippy::type_complexity)]
-    fn words<'py>(&self, py: Python<'py>) -> (Bound<'py, PyArray1<u64>>, Bound<'py, PyArray1<u64>>) {
-        let (counts, one_token): (Vec<u64>, Vec<u64>) = self.0.word_counts().unzip();
-        (counts.into_pyarray(py), one_token.into_pyarray(py))
+    fn words<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<u64>>> {
+        table(py, self.0.word_counts().concat(), 2)
     }
 
     fn word_types<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {

@@ -147,9 +147,9 @@ pub struct Anatomy {
     pub one_syllable: u64,
     /// Of these: U+0020 and one syllable.
     pub space_syllable: u64,
-    /// Of these: two syllables or more, with or without one U+0020 before, nothing else.
+    /// Of these: two syllables or more, whatever stands beside them.
     pub several_syllables: u64,
-    /// Of these: the rest.
+    /// Of these: one syllable with something else than one U+0020 before it.
     pub hangul_mixed: u64,
     /// Valid UTF-8 with a letter of Hangul that is no precomposed syllable: ㅋ, conjoining and half-width jamo, old letters.
     pub jamo_bearing: u64,
@@ -227,13 +227,11 @@ impl Anatomy {
         self.jamo_bearing += u64::from(token.has_letters && !is_jamo);
         if token.n_syllables > 0 {
             self.with_hangul += 1;
-            let rest = token.n_chars - token.n_syllables;
-            match (token.n_syllables, rest, bytes[0] == b' ') {
-                _ if is_jamo => self.hangul_mixed += 1,
-                (1, 0, _) => self.one_syllable += 1,
-                (1, 1, true) => self.space_syllable += 1,
-                (_, 0, _) | (_, 1, true) => self.several_syllables += 1,
-                _ => self.hangul_mixed += 1,
+            match (token.n_syllables, token.n_chars, bytes[0] == b' ') {
+                (1, 1, _) => self.one_syllable += 1,
+                (1, 2, true) => self.space_syllable += 1,
+                (1, ..) => self.hangul_mixed += 1,
+                _ => self.several_syllables += 1,
             }
         }
         if token.n_chars == 1 && !is_jamo {

@@ -182,10 +182,11 @@ impl Measure {
             first_token,
             ..Part::default()
         };
-        for (i, at) in run.enumerate() {
+        for (i, at) in run.clone().enumerate() {
             let (ids, ends) = tokens.of(at);
-            part.count(&self.facts, documents[at], ids, ends, i, (self.n_documents + at) % N_GROUPS);
+            part.count(&self.facts, documents[at], ids, ends, i);
         }
+        part.count_ids(&self.facts, tokens, run, self.n_documents);
         part
     }
 
@@ -246,7 +247,7 @@ impl Measure {
     }
 
     /// The same without the words: cheaper.
-    pub fn word_counts(&self) -> impl Iterator<Item = (u64, u64)> {
+    pub fn word_counts(&self) -> Vec<[u64; 2]> {
         self.counts.types.counts()
     }
 
@@ -258,13 +259,22 @@ impl Measure {
 
 impl Part {
     /// Counts document number `i` of this part.
-    fn count(&mut self, facts: &Facts, text: &[u8], ids: &[u32], ends: &[u64], i: usize, group: usize) {
+    fn count(&mut self, facts: &Facts, text: &[u8], ids: &[u32], ends: &[u64], i: usize) {
         let row = &mut self.rows[i * N_COLUMNS..][..N_COLUMNS];
-        let id_counts = &mut self.groups[group * facts.n_ids..][..facts.n_ids];
         let in_window = (self.first_token % WINDOW_TOKENS) + self.n_tokens;
         let windows = walk::Windows::at(&mut self.windows, in_window);
-        Walk::new(facts, text, ids, ends, row, id_counts, &mut self.types, windows).run();
+        Walk::new(facts, text, ids, ends, row, &mut self.types, windows).run();
         self.n_tokens += ids.len() as u64;
+    }
+
+    /// Counts the ids of `run`, group after group: the counts of one group stay in the cache. `n_before` documents were
+    /// counted before these.
+    fn count_ids(&mut self, facts: &Facts, tokens: Tokens<'_>, run: Range<usize>, n_before: usize) {
+        for (group, counts) in self.groups.chunks_exact_mut(facts.n_ids.max(1)).enumerate() {
+            for at in run.clone().filter(|at| (n_before + at) % N_GROUPS == group) {
+                tokens.of(at).0.iter().for_each(|&id| counts[id as usize] += 1);
+            }
+        }
     }
 
     /// Puts `other`, whose documents come next, behind this one.

@@ -274,14 +274,15 @@ fn anatomy_by_hand() {
         (b"<|endoftext|>", Kind::Hole),
         ("\u{1100}".as_bytes(), Kind::Jamo),
         ("가\u{1100}".as_bytes(), Kind::JamoFragment),
+        ("\u{FEFF}출장".as_bytes(), Kind::PartWord),
     ];
     let got = anatomy(tokens.iter().map(|&(bytes, kind)| (kind, bytes)), &ksx1001);
     let want = Anatomy {
-        tokens: 14,
-        with_hangul: 8,
+        tokens: 15,
+        with_hangul: 9,
         one_syllable: 2,
         space_syllable: 1,
-        several_syllables: 2,
+        several_syllables: 3,
         hangul_mixed: 3,
         jamo_bearing: 1,
         code_point_fragments: 2,
@@ -289,9 +290,9 @@ fn anatomy_by_hand() {
         atomic_syllables: 2,
         atomic_ksx1001: 1,
         atomic_ideographs: 1,
-        kinds: [0, 1, 1, 1, 6, 3, 1, 0, 0, 1],
-        // "3월" begins with a digit.
-        scripts: [9, 2, 0, 1, 0, 0, 0],
+        kinds: [0, 1, 1, 1, 6, 4, 1, 0, 0, 1],
+        // "3월" begins with a digit, the last token with a mark of byte order.
+        scripts: [9, 2, 0, 1, 0, 0, 1],
     };
     assert_eq!(got, want);
 }

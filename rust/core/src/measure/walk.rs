@@ -105,7 +105,6 @@ pub(super) struct Walk<'a> {
     ids: &'a [u32],
     ends: &'a [u64],
     row: &'a mut [u64],
-    id_counts: &'a mut [u64],
     types: &'a mut Types,
     windows: Windows<'a>,
     /// The open token, by number in the document.
@@ -128,7 +127,6 @@ impl<'a> Walk<'a> {
         ids: &'a [u32],
         ends: &'a [u64],
         row: &'a mut [u64],
-        id_counts: &'a mut [u64],
         types: &'a mut Types,
         windows: Windows<'a>,
     ) -> Self {
@@ -138,7 +136,6 @@ impl<'a> Walk<'a> {
             ids,
             ends,
             row,
-            id_counts,
             types,
             windows,
             token: 0,
@@ -242,7 +239,6 @@ impl<'a> Walk<'a> {
         let open = std::mem::replace(&mut self.open, Open::at(end));
         let id = self.ids[self.token] as usize;
         self.token += 1;
-        self.id_counts[id] += 1;
         self.windows.token(end);
         if end != self.last_cuts[1] {
             self.last_cuts = [self.last_cuts[1], end];

@@ -41,73 +41,67 @@ impl WordBands {
 }
 
 /// One word type.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Type {
-    pub count: u64,
-    pub one_token: u64,
+#[derive(Clone, Copy, Debug)]
+struct Type {
+    /// Its number, by first occurrence.
+    at: u32,
     /// 0 where no bands are known.
-    pub band: u8,
+    band: u8,
+    count: u64,
+    one_token: u64,
 }
 
-/// Word types in order of first occurrence.
+/// Word types, numbered by first occurrence.
 #[derive(Debug, Default)]
 pub(super) struct Types {
-    index: HashMap<Box<[u8]>, u32>,
-    words: Vec<Type>,
+    types: HashMap<Box<[u8]>, Type>,
 }
 
 impl Types {
     /// Counts one occurrence of `word`, and returns its band.
+    #[inline]
     pub fn count(&mut self, word: &[u8], one_token: bool, bands: Option<&WordBands>) -> u8 {
-        let at = match self.index.get(word) {
-            Some(&at) => at,
-            None => self.insert(word, bands.map_or(0, |b| b.band(word))),
-        };
-        let found = &mut self.words[at as usize];
-        found.count += 1;
-        found.one_token += u64::from(one_token);
-        found.band
-    }
-
-    fn insert(&mut self, word: &[u8], band: u8) -> u32 {
-        let at = self.words.len() as u32;
-        self.index.insert(word.into(), at);
-        self.words.push(Type { band, ..Type::default() });
-        at
+        if let Some(found) = self.types.get_mut(word) {
+            found.count += 1;
+            found.one_token += u64::from(one_token);
+            return found.band;
+        }
+        let (at, band) = (self.types.len() as u32, bands.map_or(0, |b| b.band(word)));
+        self.types.insert(word.into(), Type { at, band, count: 1, one_token: u64::from(one_token) });
+        band
     }
 
     /// Adds the types of documents that come next.
     pub fn absorb(&mut self, other: Self) {
-        if self.words.is_empty() {
+        if self.types.is_empty() {
             *self = other;
             return;
         }
-        let mut added: Vec<(Box<[u8]>, u32)> = other.index.into_iter().collect();
-        added.sort_unstable_by_key(|&(_, at)| at);
-        for ((word, _), more) in added.into_iter().zip(other.words) {
-            let at = match self.index.get(&word) {
-                Some(&at) => at,
-                None => self.insert(&word, more.band),
-            };
-            let found = &mut self.words[at as usize];
+        let mut added: Vec<(Box<[u8]>, Type)> = other.types.into_iter().collect();
+        added.sort_unstable_by_key(|(_, more)| more.at);
+        for (word, more) in added {
+            let at = self.types.len() as u32;
+            let found = self.types.entry(word).or_insert(Type { at, count: 0, one_token: 0, ..more });
             found.count += more.count;
             found.one_token += more.one_token;
         }
     }
 
     pub fn len(&self) -> usize {
-        self.words.len()
+        self.types.len()
     }
 
     /// Word, occurrences, occurrences as one token; by first occurrence.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], u64, u64)> {
-        let mut words: Vec<(&[u8], u32)> = self.index.iter().map(|(word, &at)| (&**word, at)).collect();
-        words.sort_unstable_by_key(|&(_, at)| at);
-        words.into_iter().zip(&self.words).map(|((word, _), t)| (word, t.count, t.one_token))
+        let mut words: Vec<(&[u8], &Type)> = self.types.iter().map(|(word, found)| (&**word, found)).collect();
+        words.sort_unstable_by_key(|(_, found)| found.at);
+        words.into_iter().map(|(word, found)| (word, found.count, found.one_token))
     }
 
     /// Occurrences and occurrences as one token; by first occurrence.
-    pub fn counts(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.words.iter().map(|t| (t.count, t.one_token))
+    pub fn counts(&self) -> Vec<[u64; 2]> {
+        let mut counts = vec![[0; 2]; self.types.len()];
+        self.types.values().for_each(|found| counts[found.at as usize] = [found.count, found.one_token]);
+        counts
     }
 }
