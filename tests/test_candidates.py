@@ -406,6 +406,14 @@ def test_a_closed_vocabulary_is_kept_as_bytes(unit: str) -> None:
     assert len(closed.kinds()) == closed.n_ids == len(closed.vocab()) and closed.kinds()[0] == 0
 
 
+def test_what_the_tokens_are(byte_level: tuple[Tokenizer, Candidate]) -> None:
+    """Words with the space before them: 6 a whole word, 4 one character, 8 punctuation; `<unk>` is 0."""
+    words = train_closed("w", "word", 4, ["사과 사과 사과 귤 귤 .".encode()])
+    assert list(words.kinds()) == [0, 6, 4, 8]
+    ours, theirs = byte_level
+    assert theirs.kinds() == ours.token_kinds()
+
+
 # ---- trained
 
 

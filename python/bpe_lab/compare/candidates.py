@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from bpe_lab import _core
 from bpe_lab.compare.recipe import Loaded, Recipe, parse_tokenizer
@@ -86,7 +86,7 @@ class Candidate(Protocol):
         """Return (id, bytes) of every token that text can become, and of special tokens."""
 
     def kinds(self) -> bytes:
-        """Return what each id is, one byte an id, as the measures count them; empty where that is unknown."""
+        """Return what each id is, one byte an id (docs/words.md)."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class Ours:
 
     def encode_ends(self, documents: Sequence[bytes], threads: int | None = None) -> "tuple[Ids, Places, Places]":
         """Encode in the core; see `Candidate`."""
-        return encode_ends(self._ours, documents, threads)
+        return self._ours.encode_batch_ends(documents, threads=threads)
 
     def find_loss(self, documents: Sequence[bytes], ids: "Ids", offsets: "Places") -> Loss | None:
         """Return what a round trip loses."""
@@ -161,29 +161,7 @@ class Ours:
 
     def kinds(self) -> bytes:
         """Return what each id is, from the core."""
-        count: Any = getattr(_core, "token_kinds", None)
-        return bytes(count(self._ours._core)) if count else b""
-
-
-def encode_ends(tokenizer: Tokenizer, documents: Sequence[bytes], threads: int | None) -> "tuple[Ids, Places, Places]":
-    """Return ids, byte ends within each document, and offsets of documents."""
-    batch: Any = getattr(tokenizer, "encode_batch_ends", None)
-    if batch is not None:
-        found: tuple[Ids, Places, Places] = batch(list(documents), threads=threads)
-        return found
-    import numpy as np
-
-    ids, offsets = tokenizer.encode_batch(documents, threads=threads)
-    return ids, within_documents(tokenizer._core.byte_ends(ids), offsets, documents).astype(np.uint64), offsets
-
-
-def within_documents(ends: "Places", offsets: "Places", documents: Sequence[bytes]) -> "Places":
-    """Turn ends over all documents into ends within each: subtract where each document begins."""
-    import numpy as np
-
-    lengths = np.fromiter((len(d) for d in documents), np.uint64, len(documents))
-    starts = np.cumsum(lengths) - lengths
-    return ends - np.repeat(starts, (offsets[1:] - offsets[:-1]).astype(np.int64))
+        return self._ours.token_kinds()
 
 
 def examine(candidate: Candidate, documents: Sequence[bytes], threads: int | None = None) -> Encoded:

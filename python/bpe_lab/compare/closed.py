@@ -18,6 +18,7 @@ from bpe_lab import _core
 from bpe_lab.compare.candidates import Kind, Loss, fingerprint_of
 from bpe_lab.compare.codepoints import N_CODE_POINTS, WHITE_SPACE, code_points, is_bad_byte, is_white, lengths_in_bytes
 from bpe_lab.documents import batches
+from bpe_lab.metrics import kinds_of
 from bpe_lab.tokenizer import Tokenizer, pattern_from
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ WORDS = r"\S+|\s+"
 
 _BATCH_BYTES = 4_000_000
 _LONGEST_EXAMPLE = 20
-_WHOLE_WORD, _ONE_CHARACTER = 6, 4
 
 
 class Cut(NamedTuple):
@@ -108,8 +108,9 @@ class Closed:
         return list(enumerate(self.tokens))
 
     def kinds(self) -> bytes:
-        """Return `<unk>` as special and all others as what they are: whole words, or one character each."""
-        return bytes([0]) + bytes([_WHOLE_WORD if self.unit == "word" else _ONE_CHARACTER]) * (self.n_ids - 1)
+        """Return what each id is; a word is taken with the space before it, `<unk>` as a special token."""
+        lead = b" " if self.unit == "word" else b""
+        return kinds_of([(id, lead + token) for id, token in enumerate(self.tokens) if id], self.n_ids)
 
     def find_loss(self, documents: Sequence[bytes], ids: "Ids", offsets: "Places") -> Loss:
         """Return what `<unk>` swallows of a text: shares of its eojeol and of its characters that are not white."""

@@ -19,11 +19,11 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bpe_lab import _core
 from bpe_lab.compare.candidates import Kind, Loss, fingerprint_of, round_trip_loss
 from bpe_lab.compare.codepoints import code_points, lengths_in_bytes
 from bpe_lab.documents import batches
 from bpe_lab.errors import UnsupportedError
+from bpe_lab.metrics import kinds_of
 from bpe_lab.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -105,9 +105,8 @@ class Foreign:
         return sorted([*self._own, *self._special.items()])
 
     def kinds(self) -> bytes:
-        """Return what each id is, from the core."""
-        count: Any = getattr(_core, "kinds_of", None)
-        return bytes(count(self._own, self.n_ids)) if count else b""
+        """Return what each id is by the bytes that it writes."""
+        return kinds_of(self._own, self.n_ids)
 
     def _ids(self, texts: list[str]) -> "list[Ids]":
         raise NotImplementedError
