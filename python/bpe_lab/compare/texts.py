@@ -64,7 +64,8 @@ class Texts:
         """Return the documents in the order of their content hash, equal ones side by side. Kept, for many draws."""
         key = (purpose, seed)
         if key not in self._orders:
-            self._orders[key] = [d for _, d in sorted((content_hash(d, purpose, seed), d) for d in self.documents)]
+            hashes = content_hashes(self.documents, purpose, seed)
+            self._orders[key] = [document for _, document in sorted(zip(hashes, self.documents, strict=True))]
         return self._orders[key]
 
 
@@ -207,10 +208,18 @@ def _lines(source: str) -> list[bytes]:
 # -- draws and splits
 
 
-def content_hash(document: bytes, purpose: str, seed: int) -> int:
-    """Return 64 bits of BLAKE2b of a document, keyed: another purpose or seed gives an unrelated order. 1 GB/s."""
-    key = f"{purpose} {seed}".encode()
-    return int.from_bytes(hashlib.blake2b(document, digest_size=8, key=key).digest(), "little")
+def content_hashes(documents: Iterable[bytes], purpose: str, seed: int) -> list[int]:
+    """Return 64 bits of BLAKE2b of each document, keyed: another purpose or seed gives an unrelated order.
+
+    About 1 us a document and 1 GB/s.
+    """
+    keyed = hashlib.blake2b(digest_size=8, key=f"{purpose} {seed}".encode())
+    found = []
+    for document in documents:
+        digest = keyed.copy()
+        digest.update(document)
+        found.append(int.from_bytes(digest.digest(), "little"))
+    return found
 
 
 def split(texts: Texts, eval_share: float = 0.1, seed: int = 0) -> tuple[Texts, Texts]:
@@ -224,7 +233,7 @@ def split(texts: Texts, eval_share: float = 0.1, seed: int = 0) -> tuple[Texts, 
     """
     if not 0 < eval_share < 1:
         raise ArgumentError(f"the share to measure on must be between 0 and 1, got {eval_share}")
-    hashes = [content_hash(document, "split", seed) for document in texts.documents]
+    hashes = content_hashes(texts.documents, "split", seed)
     distinct = sorted(set(hashes))
     if len(distinct) < 2:
         raise CorpusError(
