@@ -13,9 +13,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpe_lab import ArgumentError, Tokenizer, UnsupportedError, sample, train
-from bpe_lab.compare import Candidate, Failed, Missing, Recipe, Texts, Trainer, examine, load_candidate, read_texts
+from bpe_lab.compare import (
+    Candidate,
+    Failed,
+    Missing,
+    Recipe,
+    Texts,
+    Trainer,
+    examine,
+    load_candidate,
+    read_texts,
+    trained,
+)
 from bpe_lab.compare.candidates import Ours, round_trip_loss
 from bpe_lab.compare.closed import Closed, from_bytes, to_bytes, train_closed
+from bpe_lab.compare.counted import Counting, count_documents
 from bpe_lab.compare.foreign import as_text, byte_characters, char_starts, ends_from_spans
 
 SENTENCES = [
@@ -432,3 +444,30 @@ def test_what_is_trained_is_what_train_trains() -> None:
 def test_a_recipe_that_cannot_be_trained_says_why() -> None:
     found = Trainer().make(Recipe(vocab=200), Texts("t", DOCUMENTS))
     assert isinstance(found, Failed) and "256" in found.reason and found.name == "byte 200"
+
+
+def test_recipes_that_cut_alike_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[Counting] = []
+
+    def count(documents: list[bytes], counting: Counting, threads: int | None) -> Any:
+        counted.append(counting)
+        return count_documents(documents, counting, threads)
+
+    monkeypatch.setattr(trained, "count_documents", count)
+    trainer, texts = Trainer(), Texts("t", DOCUMENTS)
+    for typed in ("vocab=260", "vocab=270,unit=byte-char", "vocab=260,pattern=gpt2", "vocab=280,tie=rustbpe"):
+        assert isinstance(trainer.make(Recipe.parse(typed), texts), Ours)
+    assert counted == [Counting("o200k"), Counting("gpt2")]
+    trainer.make(Recipe(vocab=260), Texts("other", DOCUMENTS[:2]))
+    assert counted[2:] == [Counting("o200k")]
+
+
+def test_morphemes_are_those_of_train() -> None:
+    pytest.importorskip("mecab", reason="the extra `ko` is not installed")
+    texts = Texts("t", [d.text.encode() for d in sample.documents("ko", "news")])
+    for at in ("train", "train+infer"):
+        found = Trainer().make(Recipe(vocab=600, morphemes="mecab", at=at), texts)
+        wanted = train(texts=texts.documents, vocab_size=600, morphemes="mecab", at=at)
+        assert isinstance(found, Ours) and found.tokenizer == wanted
+        examine(found, texts.documents)
+        assert found.loss is None

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bpe_lab import _core
 from bpe_lab.compare.candidates import Kind, Loss, fingerprint_of
 from bpe_lab.compare.codepoints import N_CODE_POINTS, WHITE_SPACE, code_points, is_bad_byte, is_white, lengths_in_bytes
+from bpe_lab.compare.counted import Counting, count_documents
 from bpe_lab.documents import batches
 from bpe_lab.metrics import kinds_of
 from bpe_lab.tokenizer import Tokenizer, pattern_from
@@ -300,9 +301,7 @@ def _common(counted: Iterator[tuple[bytes, int]], n: int) -> list[bytes]:
 
 
 def _words(documents: Sequence[bytes], threads: int | None) -> Iterator[tuple[bytes, int]]:
-    from bpe_lab.compare.trained import count_documents
-
-    for piece, n in count_documents(documents, WORDS, threads).items():
+    for piece, n in count_documents(documents, Counting(WORDS), threads).items():
         if ord(piece[:4].decode("utf-8", "surrogateescape")[0]) not in WHITE_SPACE:
             yield piece, n
 

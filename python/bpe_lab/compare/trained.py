@@ -3,7 +3,7 @@
 What was trained is kept in a cache under what decides it: recipe, documents and program. Chooses no text; `texts` does.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
@@ -11,11 +11,12 @@ from bpe_lab import _core
 from bpe_lab.compare.cache import Cache, key_of, program_version
 from bpe_lab.compare.candidates import Candidate, Failed, Missing, Ours
 from bpe_lab.compare.closed import from_bytes, to_bytes, train_closed
+from bpe_lab.compare.counted import Counting, count_documents
 from bpe_lab.compare.recipe import Recipe
 from bpe_lab.compare.texts import Texts
 from bpe_lab.errors import BpeLabError, UnsupportedError
-from bpe_lab.tokenizer import Tokenizer, pattern_from
-from bpe_lab.training import checked_threads, learn, train
+from bpe_lab.tokenizer import Tokenizer
+from bpe_lab.training import learn
 
 _ANALYSERS = {"mecab": ("python-mecab-ko", "python-mecab-ko-dic"), "kiwi": ("kiwipiepy", "kiwipiepy-model")}
 """The packages whose versions decide what an analyser says."""
@@ -29,7 +30,7 @@ class Trainer:
     def __init__(self, cache: Cache | None = None, threads: int | None = None) -> None:
         self._cache = cache or Cache(None)
         self._threads = threads
-        self._counts: dict[tuple[str, str], _core.PieceCounts] = {}
+        self._counts: dict[tuple[str, Counting], _core.PieceCounts] = {}
 
     def make(self, recipe: Recipe, texts: Texts) -> "Candidate | Missing | Failed":
         """Train `recipe` on all documents of `texts`, or take it from the cache. Raises nothing that is the recipe's.
@@ -44,13 +45,13 @@ class Trainer:
         except Exception as e:
             return Failed(recipe.title, f"{type(e).__name__}: {e}")
 
-    def counts(self, pattern: str, texts: Texts) -> _core.PieceCounts:
+    def counts(self, counting: Counting, texts: Texts) -> _core.PieceCounts:
         """Return the counted pieces of `texts`."""
-        key = (pattern, texts.content_key)
+        key = (texts.content_key, counting)
         if key not in self._counts:
             while len(self._counts) >= _N_KEPT_COUNTS:
                 del self._counts[next(iter(self._counts))]
-            self._counts[key] = count_documents(texts.documents, pattern, self._threads)
+            self._counts[key] = count_documents(texts.documents, counting, self._threads)
         return self._counts[key]
 
     def _ours(self, recipe: Recipe, texts: Texts) -> Candidate:
@@ -76,11 +77,10 @@ class Trainer:
             "min_frequency": recipe.min_frequency,
             "max_token_bytes": recipe.max_token_bytes,
         }
-        if not (recipe.superword or recipe.morphemes):
-            return learn(self.counts(recipe.pattern, texts), recipe.vocab, **options)[0]
         options |= {"superword": recipe.superword} if recipe.superword else {}
-        options |= {"morphemes": recipe.morphemes, "at": recipe.at} if recipe.morphemes else {}
-        return train(texts=texts.documents, vocab_size=recipe.vocab, threads=self._threads, **options)
+        options |= {"at": recipe.at} if recipe.morphemes else {}
+        counting = Counting(recipe.pattern, recipe.morphemes, recipe.superword is not None)
+        return learn(self.counts(counting, texts), recipe.vocab, **options)[0]
 
     def _closed(self, recipe: Recipe, texts: Texts) -> Candidate:
         key = training_key(recipe, texts)
@@ -102,15 +102,6 @@ def _version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return ""
-
-
-def count_documents(documents: Iterable[bytes], pattern: str, threads: int | None = None) -> _core.PieceCounts:
-    """Count the pieces of documents in memory."""
-    counter = _core.Counter(pattern_from(pattern), "file", checked_threads(threads))
-    for document in documents:
-        counter.push(document)
-        counter.end_of_file()
-    return counter.finish()
 
 
 def train_candidates(
