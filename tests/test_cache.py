@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bpe_lab.cli import main
@@ -42,11 +42,13 @@ def test_what_is_put_comes_back(tmp_path: Path) -> None:
 parts = st.lists(st.binary(max_size=3) | st.text(max_size=3) | st.integers(0, 9) | st.none(), max_size=4)
 
 
+@settings(deadline=None)
 @given(parts, parts)
 def test_keys_differ_where_parts_do(a: list[object], b: list[object]) -> None:
     assert (key_of(*a) == key_of(*b)) == (a == b)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_damaged_entry_is_none(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     cache = Cache(tmp_path_factory.mktemp("cache"))

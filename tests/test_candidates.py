@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bpe_lab import ArgumentError, Tokenizer, UnsupportedError, sample, train
@@ -281,6 +281,7 @@ def test_a_usual_sentence_piece_model_loses(sentence_piece: Callable[..., Candid
 # ---- ends from offsets
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["가", "a", " ", "😀", "é", "\udcff", "\udced"]), max_size=12))
 def test_where_characters_begin(chars: list[str]) -> None:
     document = "".join(chars).encode("utf-8", "surrogateescape")
@@ -378,6 +379,7 @@ def test_the_commonest_characters_by_hand() -> None:
 white_and_words = st.text(st.sampled_from("가나다a. \n\u3000\u00a0"), max_size=12).map(str.encode)
 
 
+@settings(deadline=None)
 @given(st.lists(white_and_words, min_size=1, max_size=6), st.integers(1, 8))
 def test_closed_words_are_those_of_a_plain_dictionary(documents: list[bytes], vocab_size: int) -> None:
     closed = train_closed("w", "word", vocab_size, documents)
@@ -397,6 +399,7 @@ def test_closed_words_are_those_of_a_plain_dictionary(documents: list[bytes], vo
     assert lost.share_chars == pytest.approx(sum(map(len, unknown)) / max(sum(map(len, words)), 1))
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=8) | white_and_words, min_size=1, max_size=6), st.integers(1, 8))
 def test_closed_characters_tile_any_bytes(documents: list[bytes], vocab_size: int) -> None:
     closed = train_closed("c", "char", vocab_size, documents)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bpe_lab import ArgumentError
@@ -131,11 +131,13 @@ recipes = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(recipes)
 def test_the_canonical_text_is_read_back(recipe: Recipe) -> None:
     assert Recipe.parse(recipe.canonical()) == recipe
 
 
+@settings(deadline=None)
 @given(recipes)
 def test_the_same_in_json_is_the_same(recipe: Recipe) -> None:
     said = {key: value for key, value in vars(recipe).items() if value not in (None, ())}
@@ -143,6 +145,7 @@ def test_the_same_in_json_is_the_same(recipe: Recipe) -> None:
     assert Recipe.parse(json.dumps(said)).canonical() == recipe.canonical()
 
 
+@settings(deadline=None)
 @given(recipes, st.permutations(["unit", "vocab", "tie", "seed"]))
 def test_the_order_of_keys_does_not_matter(recipe: Recipe, order: list[str]) -> None:
     typed = ",".join(f"{key}={getattr(recipe, key)}" for key in order)

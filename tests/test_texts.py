@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bpe_lab import ArgumentError, BpeLabError, CorpusError, sample
@@ -165,6 +165,7 @@ def test_flores_is_line_aligned(data: Path) -> None:
 # ---- splits and draws
 
 
+@settings(deadline=None)
 @given(documents, st.floats(0.01, 0.99), st.integers(0, 3))
 def test_a_split_loses_nothing_and_shares_nothing(texts: list[bytes], share: float, seed: int) -> None:
     if len(set(texts)) < 2:
@@ -186,6 +187,7 @@ def test_a_split_is_stable_and_about_as_large_as_asked() -> None:
     assert set(fewer.documents) == set(held.documents) & set(texts[1000:])
 
 
+@settings(deadline=None)
 @given(documents, st.integers(1, 100), st.integers(0, 3))
 def test_a_draw_is_the_lowest_hashes_that_fill_it(texts: list[bytes], percent: int, seed: int) -> None:
     """The slow twin takes documents in the order of the hash until they are enough, equal ones together."""
