@@ -16,11 +16,11 @@ from bpe_lab.compare import answers, choice, output, phrases, presets, studies, 
 from bpe_lab.compare.cache import Cache
 from bpe_lab.compare.candidates import Candidate, Failed, Missing, Ours
 from bpe_lab.compare.keeping import Keeper
-from bpe_lab.compare.plan import EVAL, SENTENCES, WORDS, Entry, Plan, both
+from bpe_lab.compare.plan import EVAL, SENTENCES, Entry, Plan, both
 from bpe_lab.compare.run import Progress, Result, Results, maker, run
 from bpe_lab.compare.texts import Texts
 from bpe_lab.errors import ArgumentError
-from bpe_lab.metrics import METRICS, Estimate
+from bpe_lab.metrics import METRICS, CutAlike, CutDifferently, Estimate
 
 TRAIN = Texts("train", ["나는 밥을 먹었다. 너는 물을 마셨다.".encode(), "우리는 밥을 먹고 물을 마신다.".encode()] * 4)
 HELD = Texts("held", ["나는 물을 마셨다.".encode(), "너는 빵을 굽는다.".encode(), "漢字 몇 자와 뷁.".encode()])
@@ -30,7 +30,7 @@ HELD = Texts("held", ["나는 물을 마셨다.".encode(), "너는 빵을 굽는
 
 
 def tiny(*studies_: studies.Study, **more: Any) -> Plan:
-    texts = {EVAL: HELD, SENTENCES: Texts("sentences", ["밥을 먹는다".encode()]), WORDS: presets.words_of(HELD)}
+    texts = {EVAL: HELD, SENTENCES: Texts("sentences", ["밥을 먹는다".encode()])}
     texts |= {studies.TOGETHER: HELD, studies.held("a"): HELD, studies.held("b"): HELD}
     return Plan("ko", both("tiny"), TRAIN, texts, studies_, **more)
 
@@ -222,25 +222,6 @@ def test_no_sample_is_enough() -> None:
     assert "No sample below the whole" in said.says["en"]
 
 
-def test_alike_counts_occurrences() -> None:
-    """Held-out words: 나는 물을 마셨다. 너는 빵을 굽는다. 漢字 몇 자와 뷁. (10 occurrences); only 물을 is cut differently."""
-    import numpy as np
-
-    from bpe_lab.compare.run import Cuts
-
-    plan = tiny()
-    words = plan.texts[WORDS].documents
-    ends = [np.array([len(w)], np.uint64) for w in words]
-    other = [np.array([1, len(w)], np.uint64) if w == " 물을".encode() else e for w, e in zip(words, ends, strict=True)]
-    results = []
-    for cut in (ends, other):
-        offsets = np.cumsum([0, *map(len, cut)]).astype(np.uint64)
-        results.append(Result("c", Entry("x", "x", "x", 0), "s", cuts={WORDS: Cuts(np.concatenate(cut), offsets)}))
-    found = studies.alike(*results, plan)
-    assert found["alike"].value == pytest.approx(9 / 10)
-    assert found["differently"] == [("물을".encode(), 1)]
-
-
 def test_mix_is_placed_by_the_share_of_the_first_language() -> None:
     study = studies.mix("unit=byte,vocab=300", ["ko:1/en:99", "ko:1/en:1"], 1000, ("ko", "en"))
     assert [e.x for e in study.entries] == [1.0, 50.0]
@@ -341,7 +322,7 @@ def test_the_embedded_sample_is_never_clear_about_what_to_choose() -> None:
     ("value", "en", "ko"),
     [
         (Estimate(2.4, 2.3, 2.5), "Finer, by so many tokens", "더 잘게 잘린다"),
-        (Estimate(0.8, 0.7, 0.9), "Not finer, fewer tokens than in en", "더 잘게 잘리지 않는다"),
+        (Estimate(0.8, 0.7, 0.9), "Not finer, fewer tokens than in English", "더 잘게 잘리지 않는다"),
         (Estimate(1.0, 0.9, 1.1), "Not resolved on these sentences", "가릴 수 없는 것"),
         (Estimate(2.4), "Not resolved on these sentences", "가릴 수 없는 것"),
     ],
@@ -353,12 +334,8 @@ def test_premium_goes_by_its_interval(value: Estimate, en: str, ko: str) -> None
 
 @pytest.mark.parametrize(("high", "word"), [(0.9, "Yes"), (1.0, "Not resolved")])
 def test_cut_differently_goes_by_its_interval(high: float, word: str) -> None:
-    facts = {
-        "alike": Estimate(0.8, 0.7, high),
-        "shared": 0.5,
-        "names": ("a", "b"),
-        "differently": [("밥을".encode(), 3)],
-    }
+    alike = CutAlike(Estimate(0.8, 0.7, high), (CutDifferently(" 밥을", 3, 3, (" 밥", "을"), (" 밥을",)),))
+    facts = {"alike": alike, "shared": 0.5, "names": ("a", "b")}
     case = dataclasses.replace(case_of({"byte 300": {}}), facts={"train-sets": facts})
     says = answers.cut_differently(case).says["en"]
     assert says.startswith(word) and "80.0 % [70.0" in says and "밥을" in says

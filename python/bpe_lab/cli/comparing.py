@@ -70,6 +70,7 @@ def _add_texts(parser: arguments.Parser) -> None:
     group.add_argument(
         "--parallel", nargs="+", metavar="FILE", help="line-aligned files, one a language: x.ko x.en; a+b is one text"
     )
+    group.add_argument("--gold", metavar="FILE", help="KLUE-DP, or lines WORD<TAB>m1+m2: are morphemes cut apart")
     arguments.add_documents(group)
     arguments.add_threads(group)
 
@@ -164,6 +165,7 @@ def wishes(args: argparse.Namespace) -> "Wishes":
     from bpe_lab.compare.presets import Wishes
     from bpe_lab.compare.recipe import Recipe, parse_tokenizer
     from bpe_lab.compare.texts import read_parallel
+    from bpe_lab.metrics.gold import read_gold
 
     for text in args.tokenizers or ():
         parse_tokenizer(text)
@@ -175,6 +177,7 @@ def wishes(args: argparse.Namespace) -> "Wishes":
         corpus=read(args.corpus) if args.corpus else None,
         held_out=read(args.eval) if args.eval else None,
         pairs=read_parallel(args.parallel) if args.parallel else None,
+        gold=read_gold(args.gold) if args.gold else None,
         tokenizers=tuple(dict.fromkeys(args.tokenizers)) if args.tokenizers else None,
         train_sets=_train_sets(args.train_sets, read) if args.train_sets else None,
         percents=args.samples,
@@ -201,7 +204,19 @@ def _train_sets(files: Sequence[str], read: "Callable[[Sequence[str]], Texts]") 
     return {name: read([file]) for name, file in zip(names, files, strict=True)}
 
 
-_SAID = ("lang", "corpus", "eval", "parallel", "documents", "tokenizers", "train_sets", "samples", "mix", "seed")
+_SAID = (
+    "lang",
+    "corpus",
+    "eval",
+    "parallel",
+    "gold",
+    "documents",
+    "tokenizers",
+    "train_sets",
+    "samples",
+    "mix",
+    "seed",
+)
 _UNSAID = {"documents": "file", "seed": 0}
 
 
@@ -215,10 +230,13 @@ def _typed(args: argparse.Namespace) -> Iterator[str]:
         yield f"--{name.replace('_', '-')}"
         if name in ("samples", "mix"):
             yield ",".join(f"{part:g}%" if isinstance(part, float) else part for part in value)
-        elif isinstance(value, list):
-            yield from (Path(part).name if Path(part).exists() else part for part in value)
         else:
-            yield str(value)
+            yield from (_named(part) for part in (value if isinstance(value, list) else [str(value)]))
+
+
+def _named(word: str) -> str:
+    """Return a file's name without its folder, any other word as it is."""
+    return Path(word).name if Path(word).exists() else word
 
 
 def plan_outputs(args: argparse.Namespace, terminal: Terminal) -> Outputs:

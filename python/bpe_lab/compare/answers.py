@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bpe_lab.compare import studies
-from bpe_lab.compare.phrases import QUESTIONS, VERDICTS, joined, say
+from bpe_lab.compare.phrases import QUESTIONS, VERDICTS, joined, language, say
 from bpe_lab.compare.plan import Both
 from bpe_lab.compare.run import Result
 from bpe_lab.compare.wording import (
@@ -92,7 +92,19 @@ def unseen_words(case: Case) -> Answer:
         broken=listed(broken, percent),
         fallback=listed(fallback, percent),
     )
-    return Answer(joined(unseen, _least_broken(case)), figures_of(case, *names, "broken_syllables"))
+    return Answer(joined(unseen, _below(case), _least_broken(case)), figures_of(case, *names, "broken_syllables"))
+
+
+def _below(case: Case) -> Both | None:
+    """Say of which tokenizers the pieces below a syllable are jamo, and of which bytes."""
+    bytes_ = {result.id: value.value for result, value in case.values("emitted_fragment")}
+    jamo = {result.id: value.value for result, value in case.values("emitted_jamo_fragment")}
+    named = {r.id: r.entry.name for _, r in case.units() if jamo.get(r.id, 0) + bytes_.get(r.id, 0)}
+    of_jamo = [name for id, name in named.items() if jamo.get(id, 0) > bytes_.get(id, 0)]
+    of_bytes = [name for name in named.values() if name not in of_jamo]
+    if not of_jamo:
+        return say("below-are-bytes") if of_bytes else None
+    return say("below-a-syllable", jamo=", ".join(of_jamo), bytes=", ".join(of_bytes) or "-")
 
 
 def _least_broken(case: Case) -> Both | None:
@@ -121,7 +133,7 @@ def premium(case: Case) -> Answer:
     rows = case.values("premium")
     if not rows or case.plan.languages is None:
         return _not_measured()
-    other = case.plan.languages[1]
+    other = language(case.plan.languages[1])
     sides = {"finer": 1, "coarser": -1, "as-fine": 0}
     grouped = {key: [row for row in rows if side(row[1], 1.0) == where] for key, where in sides.items()}
     raw = case.results.value(rows[0][0], "byte_premium")
@@ -280,8 +292,8 @@ def cut_differently(case: Case) -> Answer:
     if not facts or "alike" not in facts:
         return _not_measured()
     left, right = facts["names"]
-    share: Estimate = facts["alike"]
-    words = ", ".join(word.decode("utf-8", "replace") for word, _ in facts["differently"][:5])
+    share = facts["alike"].share
+    words = ", ".join(word.word.strip() for word in facts["alike"].different[:5])
     key = "cut-differently" if side(share, 1.0) < 0 else "cut-alike"
     says = joined(
         say(key, left=left, right=right, share=percent(share), shared=f"{100 * facts['shared']:.0f}"),
@@ -324,13 +336,17 @@ def _others(case: Case) -> Both | None:
     found = [(script, case.values(f"tokens_per_char_{script}")[:1]) for script in ("latin", "digits", "kana")]
     told = {
         lang: "; ".join(
-            f"{METRICS[f'tokens_per_char_{script}'].title[lang].partition(':')[0]} {number(value)} ({result.entry.name})"
+            f"{_script_title(script, lang)} {number(value)} ({result.entry.name})"
             for script, rows in found
             for result, value in rows
         )
         for lang in ("en", "ko")
     }
     return say("other-scripts", rows=told) if told["en"] else None
+
+
+def _script_title(script: str, lang: str) -> str:
+    return METRICS[f"tokens_per_char_{script}"].title[lang].partition(":")[0]
 
 
 ANSWERS: tuple[Callable[[Case], Answer], ...] = (

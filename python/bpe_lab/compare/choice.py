@@ -7,7 +7,7 @@ that need as few, the one that breaks the fewest syllables.
 from typing import Any
 
 from bpe_lab.compare import studies
-from bpe_lab.compare.phrases import VERDICTS, say
+from bpe_lab.compare.phrases import VERDICTS, language, say
 from bpe_lab.compare.plan import Both
 from bpe_lab.compare.run import Result
 from bpe_lab.compare.wording import LM_COMMAND, Case, Row, number, percent, side, signed, verdict
@@ -113,7 +113,7 @@ def _dearest(case: Case) -> Line | None:
     if not loaded or case.plan.languages is None:
         return None
     result, value = max(loaded, key=lambda row: row[1].value)
-    first, second = case.plan.languages
+    first, second = map(language, case.plan.languages)
     return say("dearest", name=result.entry.name, value=number(value), first=first, second=second), "clear"
 
 

@@ -18,6 +18,15 @@ def say(key: str, **figures: object) -> Both:
     }
 
 
+def language(code: str) -> Both:
+    """Return what a language is called.
+
+    >>> language("ko")["en"], language("fi")["ko"]
+    ('Korean', 'fi')
+    """
+    return LANGUAGES.get(code, both(code))
+
+
 def joined(*parts: Both | None) -> Both:
     """Return sentences one after another, in both languages."""
     there = [part for part in parts if part]
@@ -30,6 +39,14 @@ VERDICTS = {
     "unresolved": both("not resolved on this text", "이 글로는 가릴 수 없음"),
 }
 """What is said of a difference."""
+
+LANGUAGES = {
+    "ko": both("Korean", "한국어"),
+    "en": both("English", "영어"),
+    "ja": both("Japanese", "일본어"),
+    "zh": both("Chinese", "중국어"),
+}
+"""Names of languages in sentences; others stand as they are given."""
 
 QUESTIONS = (
     both("Is Hangul in the vocabulary at all, and how much of it?", "어휘에 한글이 들어 있는가, 얼마나 들어 있는가?"),
@@ -74,12 +91,12 @@ PHRASES: dict[str, Both] = {
         "그렇다. 여기 있는 어휘 모두에 들어 있다.",
     ),
     "some-without-hangul": both(
-        "Not in all: {names} hold no token with a whole Hangul syllable.",
+        "Not in every vocabulary here; without one token that holds a whole Hangul syllable: {names}.",
         "모두는 아니다. 온전한 한글 음절이 든 토큰이 하나도 없는 것: {names}.",
     ),
     "hangul": both(
-        "Tokens that hold a Hangul syllable: {tokens}. Syllables that are a token of their own, of 11,172 (of KS X 1001's"
-        " 2,350): {atoms}. These are counts of the vocabulary and have no interval.",
+        "Tokens that hold a Hangul syllable: {tokens}. Syllables that are a token of their own, of 11,172 (of KS X"
+        " 1001's 2,350): {atoms}. These are counts of the vocabulary and have no interval.",
         "한글 음절이 든 토큰 수: {tokens}. 홀로 한 토큰인 음절, 11,172자 중(KS X 1001의 2,350자 중): {atoms}."
         " 어휘를 센 값이라 구간이 없다.",
     ),
@@ -89,10 +106,18 @@ PHRASES: dict[str, Both] = {
     ),
     # 2
     "unseen": both(
-        "Tokens for an eojeol that the training text does not hold: {fertility}. Of its syllables, cut inside: {broken}."
-        " Of such eojeol, written with some token below a character: {fallback}.",
+        "Tokens for an eojeol that the training text does not hold: {fertility}. Of its syllables, cut inside:"
+        " {broken}. Of such eojeol, written with some token below a character: {fallback}.",
         "학습 글에 없던 어절 하나의 토큰 수: {fertility}. 그 음절 가운데 안이 잘린 것: {broken}."
         " 그런 어절 가운데 글자보다 작은 토큰이 쓰인 것: {fallback}.",
+    ),
+    "below-a-syllable": both(
+        "What lies below a syllable is jamo in {jamo}; bytes in {bytes}.",
+        "음절보다 작은 조각이 자모인 것: {jamo}. 바이트인 것: {bytes}.",
+    ),
+    "below-are-bytes": both(
+        "What lies below a syllable is bytes in all of them.",
+        "음절보다 작은 조각은 모두 바이트다.",
     ),
     "least-broken": both(
         "Over the whole text {best} breaks the fewest syllables, {least}, and {worst} the most, {most}; its lead over"
@@ -102,12 +127,12 @@ PHRASES: dict[str, Both] = {
     ),
     # 3
     "finer": both(
-        "Finer, by so many tokens for one in the same sentences in {other}: {rows}.",
-        "더 잘게 잘린다. 같은 문장의 토큰이 상대 언어({other})의 몇 배인가: {rows}.",
+        "Finer, by so many tokens for one of the same sentences in {other}: {rows}.",
+        "더 잘게 잘린다. 같은 뜻의 문장에 드는 토큰이 {other} 문장의 몇 배인가: {rows}.",
     ),
     "coarser": both(
-        "Not finer, fewer tokens than in {other}: {rows}.",
-        "더 잘게 잘리지 않는다. 상대 언어({other})보다 토큰이 적은 것: {rows}.",
+        "Not finer, fewer tokens than in {other} (times): {rows}.",
+        "더 잘게 잘리지 않는다. {other} 문장보다 토큰이 적은 것(배): {rows}.",
     ),
     "as-fine": both(
         "Not resolved on these sentences: {rows}.",
@@ -127,8 +152,8 @@ PHRASES: dict[str, Both] = {
     ),
     # 4
     "longer-tokens": both(
-        "In length: from {small} to {large}, eojeol that are one token go {ones}, and the tokens of the text change by {gap}"
-        " ({verdict}).",
+        "In length: from {small} to {large}, eojeol that are one token go {ones}, and the tokens of the text change by"
+        " {gap} ({verdict}).",
         "길이({small} → {large}): 한 토큰인 어절 {ones}, 글의 토큰 수 변화 {gap}({verdict}).",
     ),
     "band-gain": both(
@@ -150,7 +175,8 @@ PHRASES: dict[str, Both] = {
         "{n}번 뽑은 것이 모두 전체와 {within} % 안에 드는 가장 작은 표본: {sample} %.",
     ),
     "not-enough": both(
-        "No sample below the whole stays within {within} % of it: these {size} bytes are not enough, and more would help.",
+        "No sample below the whole stays within {within} % of it: these {size} bytes are not enough, and more would"
+        " help.",
         "전체보다 작은 표본은 어느 것도 {within} % 안에 들지 않는다. 이 {size}바이트로는 모자라고, 더 있으면 나아진다.",
     ),
     "samples": both(
@@ -167,9 +193,10 @@ PHRASES: dict[str, Both] = {
     ),
     # 6
     "inside": both(
-        "Only a language model's loss can tell. It can spend bits inside a syllable only where a token's edge lies in one."
-        " Syllables of which that is so: {rows}.",
-        "언어 모델의 손실만이 답할 수 있다. 음절 안에서 비트를 쓰려면 토큰 경계가 음절 안에 있어야 한다. 그런 음절: {rows}.",
+        "Only a language model's loss can tell. It can spend bits inside a syllable only where a token's edge lies"
+        " in one. Syllables of which that is so: {rows}.",
+        "언어 모델의 손실만이 답할 수 있다. 음절 안에서 비트를 쓰려면 토큰 경계가 음절 안에 있어야 한다."
+        " 그런 음절: {rows}.",
     ),
     "loss-inside": both("how many bits a model spends inside a syllable", "모델이 음절 안에서 몇 비트를 쓰는지"),
     # 7
@@ -187,8 +214,8 @@ PHRASES: dict[str, Both] = {
     ),
     # 8
     "cut-differently": both(
-        "Yes. Trained on {left} and on {right}, of the held-out eojeol cut alike: {share}. Tokens of either vocabulary that"
-        " both have: {shared} %.",
+        "Yes. Trained on {left} and on {right}, of the held-out eojeol cut alike: {share}. Tokens of either vocabulary"
+        " that both have: {shared} %.",
         "그렇다. {left}, {right} 두 글로 따로 학습했을 때 떼어 둔 글에서 똑같이 잘리는 어절: {share}."
         " 두 어휘를 합친 것 가운데 양쪽에 다 있는 토큰: {shared} %.",
     ),
@@ -238,7 +265,8 @@ PHRASES: dict[str, Both] = {
     ),
     "dearest": both(
         "Of the tokenizers loaded, {name} charges most: {value} times as many tokens for {first} as for {second}.",
-        "불러온 토크나이저 가운데 가장 비싼 것: {name}. 같은 문장의 토큰이 {first} 쪽에서 {second} 쪽의 {value}배.",
+        "불러온 토크나이저 가운데 가장 비싼 것: {name}."
+        " 같은 뜻의 {first} 문장에 {second} 문장의 {value}배 토큰이 든다.",
     ),
     "model-open": both(
         "Whether shorter text makes a better model, no count can tell: {command}",

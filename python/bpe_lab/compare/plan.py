@@ -11,6 +11,7 @@ from bpe_lab.compare.texts import Texts
 
 if TYPE_CHECKING:
     from bpe_lab.compare.run import Results
+    from bpe_lab.metrics.gold import Gold
 
 Both = dict[str, str]
 """A text in both languages of the interface: `{"en": ..., "ko": ...}`."""
@@ -19,8 +20,10 @@ EVAL = "eval"
 """The held-out text that most figures are about."""
 SENTENCES = "sentences"
 """What the token explorer shows, one sentence a document."""
-WORDS = "words"
-"""Every kind of eojeol in the evaluation text, one a document, after a space."""
+OLD_HANGUL = "old hangul"
+"""Old Hangul as it is typed today."""
+GOLD = "gold"
+"""Sentences whose morphemes are known."""
 
 
 def both(en: str, ko: str | None = None) -> Both:
@@ -98,6 +101,8 @@ class Plan:
     """What names in a recipe's `mix` mean."""
     languages: tuple[str, str] | None = None
     """Of the parallel text, the one asked about first."""
+    gold: "Gold | None" = None
+    """Sentences with their morphemes: those of `texts["gold"]`."""
     notice: Both | None = None
     command: str = "bpe-lab compare"
     seed: int = 0

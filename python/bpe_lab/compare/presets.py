@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 
 from bpe_lab import sample
 from bpe_lab.compare import studies
-from bpe_lab.compare.plan import EVAL, SENTENCES, WORDS, Both, Plan, Study, both, parallel, variant
+from bpe_lab.compare.plan import EVAL, GOLD, OLD_HANGUL, SENTENCES, Both, Plan, Study, both, parallel, variant
 from bpe_lab.compare.recipe import Recipe, parse_tokenizer
-from bpe_lab.compare.run import VARIANTS
 from bpe_lab.compare.texts import ParallelTexts, Texts, largest_mix, sample_pairs, split, without
 from bpe_lab.errors import ArgumentError
+from bpe_lab.metrics import OLD_HANGUL as lines_of_old_hangul
+from bpe_lab.metrics import TRANSFORMS
+from bpe_lab.metrics.gold import Gold
 
 PUBLISHED = ("gpt2", "cl100k_base", "o200k_base")
 """The GPT family, smallest first; `gpt2` is r50k_base."""
@@ -130,11 +132,6 @@ def sample_registers(registers: Sequence[str], name: str) -> tuple[Texts, Texts]
     return Texts(name, train), Texts(f"{name} (held out)", held)
 
 
-def old_hangul() -> Texts:
-    """Return the embedded sample's documents with old Hangul."""
-    return Texts("sample: old Hangul", [d.text.encode() for d in sample.documents("ko", "old")])
-
-
 def sample_sentences(lang: str) -> list[tuple[str, str]]:
     """Return (id, sentence) for the token explorer: pairs of the sample, and what is hard."""
     if lang != "ko":
@@ -159,6 +156,8 @@ class Wishes:
     pairs: ParallelTexts | None = None
     tokenizers: tuple[str, ...] | None = None
     """Recipes and tokenizers instead of units x sizes; then only those studies run that are asked for too."""
+    gold: Gold | None = None
+    """Sentences with their morphemes."""
     train_sets: Mapping[str, Texts] | None = None
     percents: tuple[float, ...] | None = None
     mixes: tuple[str, ...] | None = None
@@ -187,6 +186,8 @@ def plan_of(wishes: Wishes) -> Plan:
     sets = _train_sets(wishes)
     sources = {**sample_sources(), **{name: train for name, (train, _) in sets.items()}, **wishes.sources}
     texts = _measured_texts(wishes.lang, held_out, pairs, languages, sets)
+    if wishes.gold:
+        texts[GOLD] = Texts("gold morphemes", wishes.gold.documents)
     return Plan(
         wishes.lang,
         _title(wishes),
@@ -195,6 +196,7 @@ def plan_of(wishes: Wishes) -> Plan:
         tuple(_studies(chosen, wishes, sources, tuple(sets), languages)),
         sources,
         languages,
+        wishes.gold,
         NOTICE if wishes.embedded else None,
         wishes.command or f"bpe-lab compare --lang {wishes.lang}",
         wishes.seed,
@@ -258,26 +260,14 @@ def _measured_texts(
     if pairs and languages:
         texts |= {parallel(language): pairs.texts(language) for language in languages}
     if lang == "ko":
-        texts |= {variant(name): transformed(held_out, name) for name in VARIANTS}
-        texts[variant("old_hangul")] = old_hangul()
+        changed = {name: change(held_out.documents) for name, change in TRANSFORMS.items()}
+        texts |= {variant(name): Texts(f"{held_out.name}, {name}", documents) for name, documents in changed.items()}
+        texts[OLD_HANGUL] = Texts("old Hangul", [line.encode() for line in lines_of_old_hangul])
     if sets:
         texts |= {studies.held(name): held for name, (_, held) in sets.items()}
         together = Texts("held out", [document for _, held in sets.values() for document in held.documents])
-        texts |= {studies.TOGETHER: together, WORDS: words_of(together)}
+        texts[studies.TOGETHER] = together
     return texts
-
-
-def transformed(text: Texts, name: str) -> Texts:
-    """Return a text after a transform: `nfd`, `no_spaces`, `typo`, `laugh`."""
-    from bpe_lab.metrics import transform
-
-    return Texts(f"{text.name}, {name}", [transform(name, document) for document in text.documents])
-
-
-def words_of(text: Texts) -> Texts:
-    """Return every kind of eojeol in a text, one a document after a space, in a fixed order."""
-    found = {word for document in text.documents for word in studies.eojeol(document)}
-    return Texts("eojeol", [b" " + word for word in sorted(found)])
 
 
 # -- studies
@@ -291,8 +281,10 @@ def _studies(
     languages: tuple[str, str] | None,
 ) -> Iterator[Study]:
     """Yield the main study, then those of text as far as there are texts for them."""
-    published = PUBLISHED if wishes.tokenizers is None else ()
-    yield studies.main(chosen.units, chosen.sizes, (*chosen.more, *published), languages)
+    more = chosen.more
+    if wishes.tokenizers is None:
+        more += (*(_with_morphemes(max(chosen.sizes)) if wishes.gold else ()), *PUBLISHED)
+    yield studies.main(chosen.units, chosen.sizes, more, languages)
     base = _base(chosen)
     if chosen.sizes:
         yield studies.closed(max(chosen.sizes))
@@ -304,8 +296,15 @@ def _studies(
         yield studies.train_sets(base, sets, min(sources[name].n_bytes for name in sets))
 
 
+def _with_morphemes(size: int) -> Iterator[str]:
+    """Yield the recipes whose merges cross no morpheme, worth their minutes where a gold standard judges them."""
+    for unit in ("byte", "jamo"):
+        for at in ("train", "train+infer"):
+            yield f"unit={unit},vocab={size},morphemes=mecab,at={at}"
+
+
 def _base(chosen: Preset) -> str:
-    """Return the recipe that the studies of text train: the first given, else bytes, for the unit is not their question."""
+    """Return the recipe that the studies of text train: the first given, else bytes."""
     recipes = [text for text in chosen.more if isinstance(parse_tokenizer(text), Recipe)]
     if chosen.sizes or not recipes:
         return f"unit={BASE_UNIT},vocab={max(chosen.sizes, default=8_000)}"

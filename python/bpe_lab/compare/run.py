@@ -14,20 +14,18 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from bpe_lab.compare.cache import Cache
 from bpe_lab.compare.candidates import Candidate, Failed, Missing, load_candidate
 from bpe_lab.compare.keeping import Keeper
-from bpe_lab.compare.plan import EVAL, Both, Entry, Job, Plan, Study, both, parallel, variant
+from bpe_lab.compare.plan import EVAL, GOLD, OLD_HANGUL, Both, Entry, Job, Plan, Study, both, parallel, variant
 from bpe_lab.compare.recipe import Loaded, parse_tokenizer
 from bpe_lab.compare.texts import training_text
 from bpe_lab.compare.trained import Trainer
 from bpe_lab.metrics import METRICS, Estimate, Measurement, paired
+from bpe_lab.metrics.morphology import morphology
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 Make = Callable[[Entry], "Candidate | Missing | Failed"]
-
-VARIANTS = ("nfd", "no_spaces", "typo", "laugh")
-"""Transforms of the evaluation text, called as the metric that compares with and without."""
 
 
 class Progress(NamedTuple):
@@ -110,27 +108,23 @@ class Results:
         return self._known[key]
 
     def _value(self, result: Result, name: str) -> Estimate | None:
-        metric = METRICS[name]
-        if metric.reads == "given":
-            return result.given.get(name)
-        if metric.reads == "pair":
-            return self._ratio(result, name)
-        measurement = result.on.get(EVAL)
-        if measurement is None or name not in measurement.names():
-            return None
-        return _real(measurement.interval(name, seed=self.plan.seed))
+        match METRICS[name].reads:
+            case "given" | "several":
+                return result.given.get(name)
+            case "pair":
+                return self._of_pair(result, name)
+            case _:
+                measurement = result.on.get(EVAL)
+                return _real(measurement.interval(name, seed=self.plan.seed)) if measurement else None
 
-    def _ratio(self, result: Result, name: str) -> Estimate | None:
-        """Return a metric of two texts that match document by document."""
-        column = METRICS[name].numerator[0]
-        top, below = variant(name), EVAL
+    def _of_pair(self, result: Result, name: str) -> Estimate | None:
+        """Return a metric of two texts that match document by document: two languages, or a text and its variant."""
+        names = (variant(name), EVAL)
         if METRICS[name].group == "premium":
-            if self.plan.languages is None:
-                return None
-            top, below = map(parallel, self.plan.languages)
-        if top not in result.on or below not in result.on:
-            return None
-        return _real(paired(result.on[top], result.on[below], column, how="ratio", seed=self.plan.seed))
+            first, second = self.plan.languages or ("", "")
+            names = (parallel(first), parallel(second))
+        top, below = map(result.on.get, names)
+        return _real(paired(top, below, name, seed=self.plan.seed)) if top and below else None
 
     def relative(self, result: Result, other: Result, name: str) -> Estimate | None:
         """Return by what part of `other`'s value `result` differs from it on the evaluation text, document by document.
@@ -146,9 +140,7 @@ class Results:
 
     def _paired(self, result: Result, other: Result, name: str, how: Literal["ratio", "difference"]) -> Estimate | None:
         a, b = result.on.get(EVAL), other.on.get(EVAL)
-        if a is None or b is None or name not in a.names() or name not in b.names():
-            return None
-        return _real(paired(a, b, name, how=how, seed=self.plan.seed))
+        return _real(paired(a, b, name, how=how, seed=self.plan.seed)) if a and b else None
 
 
 def _less_one(x: float | None) -> float | None:
@@ -230,7 +222,27 @@ def _measure(result: Result, candidate: Candidate, job: Job, plan: Plan, keeper:
             _note_loss(result, candidate, kept.loss)
     for name in job.cuts:
         result.cuts[name] = Cuts(*keeper.cuts(candidate, plan.texts[name]))
+    result.given |= _given(result, candidate, plan)
     result.cost = Cost(seconds, max(speeds, default=None))
+
+
+_MORPHEMES = {
+    "precision": "morpheme_precision",
+    "recall": "morpheme_recall",
+    "f1": "morpheme_f1",
+    "ceiling": "morpheme_ceiling",
+}
+
+
+def _given(result: Result, candidate: Candidate, plan: Plan) -> dict[str, Estimate]:
+    """Return the metrics that no one measurement holds: morpheme edges found, tokens of old Hangul."""
+    found: dict[str, Estimate] = {}
+    if old := result.on.get(OLD_HANGUL):
+        found["old_hangul"] = Estimate(old.total("tokens") / max(1, old.total("conjoining")))
+    if GOLD in result.cuts and plan.gold:
+        score = morphology(plan.gold, *result.cuts[GOLD], is_jamo=candidate.is_jamo)
+        found |= {name: score.interval(of, seed=plan.seed) for of, name in _MORPHEMES.items()}
+    return found
 
 
 def _note_loss(result: Result, candidate: Candidate, loss: dict[str, Any] | None) -> None:

@@ -3,17 +3,29 @@
 `main`, `closed`, `samples`, `mix`, `train_sets`. None trains or measures: `run` does that for all of them alike.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import product
 from statistics import fmean
 from typing import Any
 
 from bpe_lab.compare import tables
-from bpe_lab.compare.plan import EVAL, SENTENCES, WORDS, Both, Entry, Plan, Shown, Study, both, parallel, variant
+from bpe_lab.compare.plan import (
+    EVAL,
+    GOLD,
+    OLD_HANGUL,
+    SENTENCES,
+    Both,
+    Entry,
+    Plan,
+    Shown,
+    Study,
+    both,
+    parallel,
+    variant,
+)
 from bpe_lab.compare.recipe import parse_tokenizer, short
-from bpe_lab.compare.run import VARIANTS, Result, Results
-from bpe_lab.metrics import BANDS, KINDS, METRICS, SCRIPTS, Estimate
+from bpe_lab.compare.run import Result, Results
+from bpe_lab.metrics import BANDS, KINDS, METRICS, SCRIPTS, TRANSFORMS, CutAlike, Estimate, cut_alike
 
 MAIN, CLOSED, SAMPLES, MIX, TRAIN_SETS = "main", "closed", "samples", "mix", "train-sets"
 
@@ -36,8 +48,8 @@ _NONE = both("", "")
 def main(units: Sequence[str], sizes: Sequence[int], others: Iterable[str], languages: tuple[str, str] | None) -> Study:
     """Return the main study: every unit at every size, then other recipes and tokenizers as they are given."""
     entries = [Entry(f"unit={unit},vocab={n}", f"{unit} {n:,}", unit, n) for unit, n in product(units, sizes)]
-    on = (EVAL, *(parallel(lang) for lang in languages or ()), *map(variant, VARIANTS), variant("old_hangul"))
-    return Study(MAIN, (*entries, *map(entry_of, others)), show_main, on, (SENTENCES,))
+    on = (EVAL, *(parallel(lang) for lang in languages or ()), *map(variant, TRANSFORMS), OLD_HANGUL)
+    return Study(MAIN, (*entries, *map(entry_of, others)), show_main, on, (SENTENCES, GOLD))
 
 
 def entry_of(text: str) -> Entry:
@@ -167,7 +179,7 @@ def _main_figures(results: Results, study: Study, few: list[Result]) -> Iterable
         few,
         "robustness",
         "grouped-bar",
-        VARIANTS,
+        tuple(TRANSFORMS),
         both("The same text, written otherwise", "같은 글을 달리 적으면"),
         both("tokens, times", "토큰 배수"),
     )
@@ -467,7 +479,7 @@ def train_sets(base: str, names: Sequence[str], size: int | None) -> Study:
     """Return the study of training sets; each is a source of that name, and `held:NAME` the text held back from it."""
     limit = f",size={size}" if size else ""
     entries = [Entry(f"{base},mix={name}:1{limit}", name, name, name) for name in names]
-    return Study(TRAIN_SETS, tuple(entries), show_train_sets, tuple(map(held, names)), (WORDS,))
+    return Study(TRAIN_SETS, tuple(entries), show_train_sets, tuple(map(held, names)), (TOGETHER,))
 
 
 TOGETHER = "held"
@@ -487,11 +499,12 @@ def show_train_sets(results: Results, study: Study, plan: Plan) -> Shown:
     if len(shown) < 2:
         return Shown(tables=(_crossed_table(crossed, places, plan),))
     (left, a), (right, b) = shown[:2]
-    same = alike(a, b, plan)
-    facts = {"shared": shared_vocabulary(a.tokens, b.tokens), "names": (left.name, right.name), **same}
+    together = plan.texts[TOGETHER].documents
+    found = cut_alike(together, a.cuts[TOGETHER], b.cuts[TOGETHER], top=N_SHOWN, seed=plan.seed)
+    facts = {"shared": shared_vocabulary(a.tokens, b.tokens), "names": (left.name, right.name), "alike": found}
     return Shown(
         (_crossed_figure(crossed, places, plan),),
-        (_crossed_table(crossed, places, plan), _differently(same, a, b, left.name, right.name, plan)),
+        (_crossed_table(crossed, places, plan), _differently(found, left.name, right.name)),
         facts,
     )
 
@@ -548,66 +561,16 @@ def shared_vocabulary(left: frozenset[bytes], right: frozenset[bytes]) -> float:
     return len(learned[0] & learned[1]) / max(1, len(learned[0] | learned[1]))
 
 
-def alike(a: Result, b: Result, plan: Plan) -> dict[str, Any]:
-    """Return the share of eojeol of the held-back texts that both cut alike, and those cut differently by number."""
-    from bpe_lab.metrics import ratio_interval
-
-    words = plan.texts[WORDS].documents
-    differs = {word[1:] for i, word in enumerate(words) if not _equal(a.cuts[WORDS].of(i), b.cuts[WORDS].of(i))}
-    counts = [Counter(eojeol(document)) for document in plan.texts[TOGETHER].documents]
-    same = [sum(n for word, n in count.items() if word not in differs) for count in counts]
-    share = ratio_interval(same, [count.total() for count in counts], seed=plan.seed)
-    total: Counter[bytes] = Counter()
-    for count in counts:
-        total.update(count)
-    return {"alike": share, "differently": [(word, n) for word, n in _commonest(total) if word in differs][:N_SHOWN]}
-
-
-def _commonest(counts: Counter[bytes]) -> list[tuple[bytes, int]]:
-    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-
-
-def _equal(a: Any, b: Any) -> bool:
-    return len(a) == len(b) and bool((a == b).all())
-
-
-def eojeol(document: bytes) -> list[bytes]:
-    """Return the eojeol of a document: maximal runs of characters that are no white space.
-
-    >>> [word.decode() for word in eojeol("밥을 먹었다.\\n".encode())]
-    ['밥을', '먹었다.']
-    """
-    return [word.encode("utf-8", "surrogateescape") for word in document.decode("utf-8", "surrogateescape").split()]
-
-
-def _differently(same: dict[str, Any], a: Result, b: Result, left: str, right: str, plan: Plan) -> tables.Row:
-    place = {word: i for i, word in enumerate(plan.texts[WORDS].documents)}
+def _differently(found: CutAlike, left: str, right: str) -> tables.Row:
     columns = [
         tables.column("eojeol", both("eojeol", "어절")),
         tables.column("n", both("times in the text", "글에 나온 횟수"), "count"),
         tables.column("left", both(left)),
         tables.column("right", both(right)),
     ]
-    rows = []
-    for word, n in same["differently"]:
-        i = place[b" " + word]
-        cut = [parts(b" " + word, result.cuts[WORDS].of(i)) for result in (a, b)]
-        rows.append({"eojeol": word.decode("utf-8", "replace"), "n": n, "left": cut[0], "right": cut[1]})
+    rows = [
+        {"eojeol": word.word.strip(), "n": word.count, "left": "|".join(word.a), "right": "|".join(word.b)}
+        for word in found.different
+    ]
     title = both("The commonest eojeol that are cut differently", "다르게 잘린 가장 흔한 어절")
     return tables.table("cut-differently", title, columns, rows)
-
-
-def parts(word: bytes, ends: Iterable[int]) -> str:
-    """Return a word with a bar at every cut; an edge inside a character stands as `·` after that character.
-
-    >>> parts(" 사과".encode(), [4, 7]), parts("과".encode(), [1, 2, 3])
-    (' 사|과', '과··')
-    """
-    text, marks, at = word.decode("utf-8", "replace"), "", 0
-    edges = [int(end) for end in ends][:-1]
-    for char in text:
-        size = len(char.encode())
-        inside = sum(at < edge < at + size for edge in edges)
-        at += size
-        marks += char + "·" * inside + ("|" if at in edges else "")
-    return marks

@@ -144,9 +144,9 @@ def telling(rows: list[Row]) -> list[Row]:
 
 
 def arrow(case: Case, name: str, results: Sequence[Result], form: Callable[[Estimate], str]) -> str:
-    """Return a metric from one tokenizer to the next: `10.0 % -> 20.0 %`; empty where one has none."""
+    """Return a metric from one tokenizer to the next: `10.0 % → 20.0 %`; empty where one has none."""
     found = [case.results.value(result, name) for result in results]
-    return " -> ".join(form(value) for value in found if value) if all(found) else ""
+    return " → ".join(form(value) for value in found if value) if all(found) else ""
 
 
 def figures_of(case: Case, *names: str, among: Iterable[Result] | None = None) -> list[dict[str, Any]]:
