@@ -1,6 +1,6 @@
 """Speed beside the peers: the answers first, then everyone in one run, then ratios.
 
-    python benches/against.py [train] [encode] [worst] [load]
+    python benches/against.py [train] [encode] [worst] [load] [units]
 
 Needs BPE_LAB_DATA and the packages of the extra `bench`. Training is timed as whole processes from file to saved
 tokenizer, encoding inside one process on one core with documents of about 2 KB that no instance has seen before.
@@ -224,6 +224,56 @@ def _one_core() -> set[int]:
     return cores
 
 
+UNITS = (
+    "byte",
+    "byte-char",
+    "syllable",
+    "syllable:all",
+    "syllable:seen=5",
+    "jamo",
+    "jamo:filler",
+    "jamo:compat:nfd-alias",
+    "jamo-char",
+    "jamo-char:filler",
+)
+
+
+def bench_units(corpora: dict[str, Path], rounds: int) -> None:
+    """Train and encode with every unit beside `byte`: round trips first, then ratios of the best of all rounds."""
+    from bpe_lab import Tokenizer, count_pieces, learn
+
+    every_core = _one_core()
+    for label, path in corpora.items():
+        with tempfile.TemporaryDirectory() as name:
+            part = Path(name) / "part.txt"
+            text = path.read_text(encoding="utf-8")
+            part.write_text(text[: len(text) // 4], encoding="utf-8")
+            counts = count_pieces(part)
+        documents = documents_of(text[len(text) // 4 : len(text) // 2])
+        training = {unit: [0.0] * rounds for unit in UNITS}
+        encoding = {unit: [0.0] * rounds for unit in UNITS}
+        n_tokens: dict[str, int] = {}
+        for turn in range(rounds):
+            for unit in UNITS:
+                started = time.process_time()
+                tokenizer: Tokenizer = learn(counts, VOCAB_SIZE, unit=unit)[0]
+                training[unit][turn] = time.process_time() - started
+                started = time.process_time()
+                ids, offsets = tokenizer.encode_batch(documents, threads=1)
+                encoding[unit][turn] = time.process_time() - started
+                n_tokens[unit] = len(ids)
+                if tokenizer.decode_batch(ids, offsets) != [d.encode() for d in documents]:
+                    raise SystemExit(f"unit {unit} does not give {label} back")
+        print(f"\n## units, {VOCAB_SIZE} ids, o200k pattern, one core: {label} (round trips checked)")
+        print("| unit | tokens | training, times byte's time | encoding, times byte's speed |\n|---|---|---|---|")
+        for unit in UNITS:
+            train_ratio = min(training[unit]) / min(training["byte"])
+            speed_ratio = min(encoding["byte"]) / min(encoding[unit])
+            print(f"| {unit} | {n_tokens[unit]} | {train_ratio:.2f} | {speed_ratio:.2f} |")
+    if every_core:
+        os.sched_setaffinity(0, every_core)
+
+
 def bench_worst(vocab: Path) -> None:
     """Encode one 16 MB piece of each kind that others choke on."""
     from bpe_lab import Tokenizer
@@ -265,13 +315,13 @@ def bench_load(vocab: Path) -> None:
 def main() -> None:
     """Run the parts that are named, or all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", help="train, encode, worst, load; all by default")
+    parser.add_argument("parts", nargs="*", help="train, encode, worst, load, units; all by default")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     arguments = parser.parse_args()
     if "BPE_LAB_DATA" not in os.environ:
         raise SystemExit("set BPE_LAB_DATA to the folder of corpora and vocabularies")
     data = Path(os.environ["BPE_LAB_DATA"])
-    parts = arguments.parts or ["load", "worst", "encode", "train"]
+    parts = arguments.parts or ["load", "worst", "encode", "train", "units"]
     print(f"# {' '.join(sys.argv[1:]) or 'all'}, Python {platform.python_version()}, {processor()}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -285,6 +335,8 @@ def main() -> None:
             bench_worst(data / "vocab")
         if "encode" in parts:
             bench_encoding(corpora, data / "vocab", arguments.rounds)
+        if "units" in parts:
+            bench_units(corpora, arguments.rounds)
         if "train" in parts:
             bench_training(corpora, folder, arguments.rounds)
     print(f"\npeak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")

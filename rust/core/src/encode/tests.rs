@@ -267,8 +267,6 @@ proptest! {
 /// Units other than bytes, and their merges as trained on some pieces or drawn at random.
 mod of_units {
     use super::*;
-    use crate::count::PieceCounts;
-    use crate::train::{TieBreak, TrainOptions};
 
     /// Every symbol that Hangul may be made of, in words of a few syllables.
     fn words(n: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Vec<u8>>> {
@@ -332,6 +330,36 @@ mod of_units {
         encoder.rules.has_syllables()
     }
 
+    /// Learns merges the obvious way, one word at a time.
+    fn grown(unit: &Unit, words: &[Vec<u8>], n_merges: usize) -> Vec<Merge> {
+        let mut words: Vec<Vec<TokenId>> = words
+            .iter()
+            .map(|word| {
+                let mut symbols = Vec::new();
+                unit.symbols_into(word, &mut symbols);
+                symbols.iter().map(|s| TokenId(s.0)).collect()
+            })
+            .collect();
+        let mut list = Vec::new();
+        for n in 0..n_merges {
+            let mut counts = std::collections::BTreeMap::new();
+            words.iter().flat_map(|w| w.windows(2)).for_each(|p| *counts.entry((p[0], p[1])).or_insert(0) += 1);
+            let Some((&(left, right), _)) = counts.iter().max_by_key(|&(_, n)| n) else { break };
+            let merge = Merge { left, right, result: TokenId((unit.n_base() + n) as u32) };
+            for word in &mut words {
+                let mut at = 0;
+                while at + 1 < word.len() {
+                    if (word[at], word[at + 1]) == (left, right) {
+                        word.splice(at..at + 2, [merge.result]);
+                    }
+                    at += 1;
+                }
+            }
+            list.push(merge);
+        }
+        list
+    }
+
     /// Merges of any two tokens so far, over the symbols of `pieces`; most are not grown.
     fn any_merges(unit: &Unit, pieces: &[Vec<u8>], base: &[TokenId], choices: &[(usize, usize)]) -> Vec<Merge> {
         let mut symbols = Vec::new();
@@ -360,15 +388,8 @@ mod of_units {
         fn trained(training in words(0..30), n in 0..120usize, pieces in words(1..20)) {
             for name in NAMES {
                 let unit = Unit::from_name(name).unwrap();
-                let mut counts = PieceCounts::new();
-                let whole = training.iter().filter(|p| !p.is_empty()).enumerate();
-                whole.for_each(|(i, p)| counts.add(p, 1 + i as u64 % 3).unwrap());
-                let n_ids = unit.n_base() + n;
-                let options =
-                    TrainOptions { n_ids, unit: unit.clone(), tie: TieBreak::Hf, min_frequency: 1, max_token_bytes: None };
-                let learned = crate::train::train(&counts, &options, &mut |_| true).unwrap();
-                let list = learned.steps.iter().map(|s| s.merge).collect();
-                let merges = Merges::new(learned.base_ids, Rule::Pairs(list)).unwrap();
+                let base: Vec<TokenId> = (0..unit.n_base() as u32).map(TokenId).collect();
+                let merges = Merges::new(base, Rule::Pairs(grown(&unit, &training, n))).unwrap();
                 let has = check(&unit, &merges, &[pieces.clone(), training.clone()].concat());
                 prop_assert_eq!(has, name.starts_with("jamo"));
             }

@@ -23,7 +23,7 @@ pub fn bytes(unit: &Unit, symbols: &[Symbol]) -> Vec<u8> {
     match unit {
         Unit::Byte | Unit::ByteChar => symbols.iter().map(|s| s.0 as u8).collect(),
         Unit::Syllable(syllables) => {
-            let atoms: Vec<char> = syllables.atoms().to_vec();
+            let atoms = syllables.atoms();
             let one = |s: &Symbol| match s.0.checked_sub(256) {
                 None => vec![s.0 as u8],
                 Some(n) => atoms[n as usize].to_string().into_bytes(),
@@ -64,7 +64,7 @@ fn as_bytes(item: &Item) -> Vec<(Symbol, usize)> {
 
 fn of_syllables(syllables: &Syllables, item: &Item) -> Vec<(Symbol, usize)> {
     match item {
-        Item::Char(c) => match syllables.atoms().iter().position(|atom| atom == c) {
+        Item::Char(c) => match syllables.atoms().binary_search(c).ok() {
             Some(n) => vec![(Symbol(256 + n as u32), 3)],
             None => as_bytes(item),
         },

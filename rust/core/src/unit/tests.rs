@@ -243,6 +243,11 @@ proptest! {
         }
     }
 
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases().min(20_000)))]
+
     #[test]
     fn any_symbols_decode_as_the_twin_does(numbers in proptest::collection::vec(any::<u32>(), 0..20)) {
         for unit in all() {
