@@ -104,6 +104,16 @@ def test_train_knows_neither_patterns_nor_encoders() -> None:
         assert not core_imports(path) & {"pretokenize", "encode", "ingest", "tokenizer", "formats"}, path
 
 
+def test_measuring_knows_no_tokenizer() -> None:
+    for path in rust_files(CORE / "measure"):
+        allowed = {"measure", "hangul", "unit", "symbol", "error", "Symbol", "Error", "ErrorKind", "Result"}
+        assert core_imports(path) - {"self", "Script", "Jamo", "Unit", "decompose", "compose"} <= allowed, path
+    for path in (PACKAGE / "metrics").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"^\s*(from|import) bpe_lab\.(tokenizer|training|interop|cli|compare)", text, re.M), path
+        assert "Tokenizer" not in "".join(re.findall(r"^\s*from bpe_lab import .*", text, re.M)), path
+
+
 def test_unsafe_stands_in_at_most_one_module() -> None:
     files = [p for p in rust_files(ROOT / "rust") if re.search(r"\bunsafe\b(?!_)", code_of(p))]
     assert len(files) <= 1, files

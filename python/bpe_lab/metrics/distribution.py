@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RARE = 10
-"""A token that occurs at all, but fewer times than this, is rare. Depends on the size of the text: compare on one text."""
+"""A token that occurs, but fewer times than this, is rare. Depends on the size of the text: compare on one text."""
 
 
 def renyi_entropy(counts: "NDArray[np.uint64] | Sequence[int]", order: float) -> float:
@@ -60,10 +60,10 @@ def occurrences_while_merging(
 ) -> "tuple[NDArray[np.uint64], NDArray[np.float64]]":
     """Return how often each token stood in the text at any time of the merging, and its greatest IoS.
 
-    `merges` has one row (left, right, result) a merge, in order. A token's occurrences are those emitted plus those that
-    later merges used up. IoS ("intersection over self", PickyBPE, arXiv 2409.04599) of a part x in a merge is f(xy)/f(x):
-    1 where x never stands without y. It is taken here over the measured text, not over the training text.
-    Where several merges give one token all its occurrences are given to the first.
+    `merges` has one row (left, right, result) a merge, in order. A token's occurrences are those emitted plus those
+    that later merges used up. IoS ("intersection over self", PickyBPE, arXiv 2409.04599) of a part x in a merge is
+    f(xy)/f(x): 1 where x never stands without y. It is taken here over the measured text, not over the training text.
+    Where several merges give one token, all its occurrences are given to the first.
     """
     import numpy as np
 

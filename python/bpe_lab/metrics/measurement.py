@@ -41,7 +41,7 @@ class Measurement:
 
     columns: tuple[str, ...]
     blocks: "Counts"
-    """Sums of the columns over at most 2,048 blocks of neighbouring documents; a block is one document where they are few."""
+    """Sums of the columns over at most 2,048 blocks of neighbouring documents; few documents are a block each."""
     documents: "Counts"
     """Every document's DOCUMENT_COLUMNS."""
     windows: "Counts"
@@ -188,7 +188,7 @@ class Measurement:
             with np.load(io.BytesIO(data), allow_pickle=False) as archive:
                 facts = json.loads(archive["facts"].tobytes())
                 arrays = {name: archive[name] for name in _ARRAYS}
-                merges = archive["merges"] if "merges" in archive else None
+                merges = archive.get("merges", None)
             facts["columns"] = tuple(facts["columns"])
             return cls(**facts, **arrays, merges=merges)
         except Exception as e:
@@ -243,9 +243,10 @@ def paired(
 ) -> Estimate:
     """Return by how much `a` differs from `b`, with an interval over documents that both share.
 
-    The documents must match one by one: the same text by two tokenizers, or one tokenizer over two versions or
-    translations. `how` is a ratio for metrics of pairs (premium, robustness), else a difference `a - b`. Both are
-    resampled by the same draws, so what documents have in common cancels. Metrics that are percentiles have no interval.
+    The documents must match one by one: one text by two tokenizers, or one tokenizer over two versions or
+    translations. `how` is a ratio for metrics of pairs (premium, robustness), else a difference `a - b` unless told
+    otherwise. Both are resampled by the same draws, so what documents have in common cancels. Metrics that are
+    percentiles have no interval.
 
     Raises:
         ArgumentError: the numbers of documents differ, or the metric is none of one or two measurements.

@@ -63,7 +63,7 @@ def quantile_interval(ordered: "Floats", p: float, level: float) -> tuple[float 
 
 
 def student(level: float, degrees: int) -> float:
-    """Return the two-sided quantile of Student's t, by Cornish and Fisher's expansion; within 0.2 % from 10 degrees on."""
+    """Return the two-sided quantile of Student's t (Cornish-Fisher expansion, within 0.2 % from 10 degrees on)."""
     z = NormalDist().inv_cdf((1 + level) / 2)
     return z + (z**3 + z) / (4 * degrees) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)
 

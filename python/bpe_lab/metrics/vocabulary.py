@@ -1,4 +1,4 @@
-"""What a vocabulary is made of: tokens with Hangul, atomic syllables, fragments, kinds, scripts. Reads spellings only."""
+"""What a vocabulary is made of: tokens with Hangul, atomic syllables, fragments, kinds, scripts. Reads no text."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -8,7 +8,7 @@ from bpe_lab import _core
 
 @cache
 def ksx1001_syllables() -> str:
-    """Return the 2,350 syllables of KS X 1001 in their order: rows 16 to 40, which EUC-KR writes as 0xB0A1 to 0xC8FE."""
+    """Return the 2,350 syllables of KS X 1001 in their order: rows 16 to 40, in EUC-KR 0xB0A1 to 0xC8FE."""
     return b"".join(bytes([row, cell]) for row in range(0xB0, 0xC9) for cell in range(0xA1, 0xFF)).decode("euc_kr")
 
 
@@ -29,7 +29,7 @@ def kinds_of(vocab: Sequence[tuple[int, bytes]], n_ids: int) -> bytes:
 def vocabulary_anatomy(vocab: Sequence[tuple[int, bytes]], kinds: bytes) -> dict[str, int]:
     """Return what the vocabulary is made of, in tokens; tokens of kind 0 (holes, specials) are left out.
 
-    Keys: `tokens`, `with_hangul` = `one_syllable` + `space_syllable` + `several_syllables` + `hangul_mixed`,
+    Keys: `tokens`, `with_hangul` (= `one_syllable` + `space_syllable` + `several_syllables` + `hangul_mixed`),
     `jamo_bearing`, `code_point_fragments`, `jamo_fragments`, `atomic_syllables`, `atomic_ksx1001`, `atomic_ideographs`,
     `kind_*` (their sum without `kind_base` is `tokens`) and `script_*` (their sum is `tokens` less code-point fragments).
     """
