@@ -388,8 +388,8 @@ class Tokenizer:
     def token_kinds(self) -> bytes:
         """Return what each token is by its spelling, one number an id (docs/words.md); holes and specials are 0.
 
-        1 a byte below a character, 2 bytes that are no UTF-8, 3 jamo that are no whole syllables, 4 one character, 5 part
-        of a word, 6 the same after a space, 7 several words, 8 only white space or punctuation, 9 one jamo.
+        1 a byte below a character, 2 bytes that are no UTF-8, 3 jamo that are no whole syllables, 4 one character,
+        5 part of a word, 6 the same after a space, 7 several words, 8 only white space or punctuation, 9 one jamo.
         """
         return _core.token_kinds(self._core)
 

@@ -31,6 +31,7 @@ def vocabulary_anatomy(vocab: Sequence[tuple[int, bytes]], kinds: bytes) -> dict
 
     Keys: `tokens`, `with_hangul` (= `one_syllable` + `space_syllable` + `several_syllables` + `hangul_mixed`),
     `jamo_bearing`, `code_point_fragments`, `jamo_fragments`, `atomic_syllables`, `atomic_ksx1001`, `atomic_ideographs`,
-    `kind_*` (their sum without `kind_base` is `tokens`) and `script_*` (their sum is `tokens` less code-point fragments).
+    `kind_*` (their sum without `kind_base` is `tokens`) and `script_*` (their sum is `tokens` less code-point
+    fragments).
     """
     return _core.vocabulary_anatomy(list(vocab), kinds, ksx1001_syllables())
