@@ -5,13 +5,15 @@ import dataclasses
 import io
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bpe_lab import Tokenizer, sample, train
-from bpe_lab.cli import comparing
+from bpe_lab.cli import comparing, main
+from bpe_lab.cli.exits import Exit
 from bpe_lab.compare import answers, choice, output, phrases, presets, studies, wording
 from bpe_lab.compare.cache import Cache
 from bpe_lab.compare.candidates import Candidate, Failed, Missing, Ours
@@ -100,7 +102,7 @@ class Counting(Ours):
         return super().encode_ends(documents, threads)
 
 
-def test_what_was_measured_is_kept_and_speed_is_not(tmp_path: Any) -> None:
+def test_what_was_measured_is_kept_and_speed_is_not(tmp_path: Path) -> None:
     candidate = Counting(train(texts=TRAIN.documents, vocab_size=300))
     plan = tiny(studies.main([], [], ["x"], None))
     first = run(plan, lambda entry: candidate, Keeper(Cache(tmp_path), TRAIN))
@@ -309,8 +311,15 @@ def test_among_equals_the_one_that_breaks_fewer_syllables() -> None:
         return Estimate(0.004, 0.003, 0.005) if name == "tokens_per_byte" else Estimate(-0.05, -0.06, -0.04)
 
     first = choice.summary(case_of(tokens(0.251, 0.25, (0.02, 0.07)), gap))[0]
-    assert "Choose byte 300: it needs as few tokens as the shortest, jamo 300 (+0.4 %" in first["en"]
+    assert "Choose byte 300: about as few tokens as jamo 300 (+0.4 %" in first["en"]
     assert "2.0 % / 7.0 %; resolved" in first["en"] and first["strength"] == "clear"
+
+
+def test_fewer_broken_syllables_decide_only_where_they_are_sure() -> None:
+    first = choice.summary(case_of(tokens(0.251, 0.25, (0.02, 0.07)), lambda a, b, name: Estimate(-0.001, -0.1, 0.1)))[
+        0
+    ]
+    assert "does not tell jamo 300 from byte 300" in first["en"] and first["strength"] == "unresolved"
 
 
 def test_the_embedded_sample_is_never_clear_about_what_to_choose() -> None:
@@ -390,6 +399,112 @@ def test_the_sample_is_split_by_register_and_nothing_is_in_both() -> None:
 def test_no_embedded_sample_of_other_languages() -> None:
     with pytest.raises(ArgumentError, match="the embedded sample has no 'ja'"):
         presets.plan_of(presets.Wishes("ja"))
+
+
+@pytest.fixture(scope="module")
+def quick(monkeypatch_module: pytest.MonkeyPatch) -> None:
+    """The embedded sample with one unit, one size and few studies."""
+    preset = presets.Preset(("byte",), (300,), ("no-such-file.json",), (100.0,), ("ko:1/en:1",))
+    monkeypatch_module.setitem(presets.SAMPLE_PRESETS, "ko", preset)  # type: ignore[misc]
+
+
+@pytest.fixture(scope="module")
+def monkeypatch_module() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+Compare = Callable[..., tuple[int, bytes, str]]
+
+
+@pytest.fixture
+def compare(
+    quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> Compare:
+    """Run `bpe-lab compare` in an empty folder with a cache of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BPE_LAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("BPE_LAB_VOCAB", str(tmp_path))
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", "")
+
+    def call(*argv: str) -> tuple[int, bytes, str]:
+        code = main(["compare", *argv])
+        data, talk = capfdbinary.readouterr()
+        return code, data, talk.decode()
+
+    return call
+
+
+@pytest.mark.parametrize(("columns", "speak"), [("80", "en"), ("120", "en"), ("80", "ko")])
+def test_terminal_fits_and_needs_no_colour(
+    compare: Compare, monkeypatch: pytest.MonkeyPatch, columns: str, speak: str
+) -> None:
+    from rich.cells import cell_len
+
+    monkeypatch.setenv("COLUMNS", columns)
+    code, data, talk = compare("--lang", "ko", "--speak", speak)
+    lines = data.decode().splitlines()
+    assert code == 0 and b"\x1b" not in data and "hint: --out" in talk
+    assert max(map(cell_len, lines)) <= int(columns)
+    assert presets.NOTICE[speak][:20] in data.decode()
+    row = next(line for line in lines if line.strip().startswith("byte 300"))
+    assert re.search(r"0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]", row)
+    for word in ("1. ", "9. ", "bpe-lab lm compare --lang ko", "no-such-file.json", "<unk>"):
+        assert word in data.decode()
+
+
+def test_gpt_family_is_told_how_to_get(compare: Compare) -> None:
+    data = json.loads(compare("--json", "-q")[1])
+    missing = {c["name"]: c["note"]["en"] for c in data["candidates"] if c["status"] == "missing"}
+    assert set(presets.PUBLISHED) <= set(missing) and "tiktoken" in missing["cl100k_base"]
+
+
+def test_out_writes_every_form_and_overwrites_nothing(compare: Compare) -> None:
+    code, _, talk = compare("--out", "result")
+    assert code == 0
+    assert output.validate(json.loads(Path("result/comparison.json").read_text("utf-8"))) == []
+    assert Path("result/comparison.csv").exists() and Path("result/comparison.md").exists()
+    assert ("report: " in talk) == Path("result/report.html").exists()
+    code, _, talk = compare("--out", "result")
+    assert code == Exit.INPUT and "exists" in talk
+    assert compare("--out", "result", "--force")[0] == 0
+
+
+def test_csv_and_markdown_go_to_standard_output(compare: Compare) -> None:
+    assert compare("--csv")[1].startswith(b"candidate,name,recipe")
+    assert compare("--markdown", "--speak", "ko")[1].decode().startswith("# 한국어 토크나이저")
+
+
+def test_own_text_recipes_and_train_sets(compare: Compare) -> None:
+    Path("a.txt").write_text("나는 밥을 먹었다.\n너는 물을 마셨다.\n우리는 잔다.\n" * 9, "utf-8")
+    Path("b.txt").write_text("밥은 먹고 다니냐.\n물은 셀프다.\n나는 간다.\n" * 9, "utf-8")
+    argv = ("--corpus", "a.txt", "--documents", "line", "--eval", "b.txt", "--train-sets", "a.txt", "b.txt")
+    code, data, _ = compare(*argv, "--tokenizers", "unit=byte,vocab=270", "--json")
+    found = json.loads(data)
+    assert (
+        code == 0
+        and found["notice"] is None
+        and found["made_by"]["command"].endswith("unit=byte,vocab=270 --train-sets a.txt b.txt")
+    )
+    assert [(c["study"], c["status"]) for c in found["candidates"]] == [("main", "ok"), *[("train-sets", "ok")] * 2]
+    assert {"train-sets", "cut-differently"} <= {t["id"] for t in found["tables"]}
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (("--lang", "ja"), "the embedded sample has no 'ja'"),
+        (("--tokenizers", "unit=jamoo,vocab=8k"), "no unit 'jamoo'"),
+        (("--samples", "10"), "percents"),
+        (("--mix", "ko"), "mix=ko"),
+        (("--source", "ko.txt"), "--source must be NAME=FILE"),
+        (("--train-sets", "a.txt"), "--train-sets compares two texts or more"),
+        (("--parallel", "a.ko"), "two sources or more"),
+    ],
+)
+def test_refused_before_any_work(compare: Compare, argv: tuple[str, ...], says: str) -> None:
+    code, _, talk = compare(*argv)
+    assert code in (Exit.USAGE, Exit.INPUT) and says in talk
 
 
 def test_percents() -> None:

@@ -70,6 +70,7 @@ def _add_texts(parser: arguments.Parser) -> None:
     group.add_argument(
         "--parallel", nargs="+", metavar="FILE", help="line-aligned files, one a language: x.ko x.en; a+b is one text"
     )
+    group.add_argument("--source", nargs="+", metavar="NAME=FILE", help="what names in a mix mean: ko=ko.txt en=en.txt")
     group.add_argument("--gold", metavar="FILE", help="KLUE-DP, or lines WORD<TAB>m1+m2: are morphemes cut apart")
     arguments.add_documents(group)
     arguments.add_threads(group)
@@ -170,7 +171,7 @@ def wishes(args: argparse.Namespace) -> "Wishes":
     for text in args.tokenizers or ():
         parse_tokenizer(text)
     for text in args.mix or ():
-        Recipe(mix=text)
+        Recipe.parse(f"mix={text}")
     read = _reader(args.documents, args.field)
     return Wishes(
         lang=args.lang,
@@ -182,6 +183,7 @@ def wishes(args: argparse.Namespace) -> "Wishes":
         train_sets=_train_sets(args.train_sets, read) if args.train_sets else None,
         percents=args.samples,
         mixes=args.mix,
+        sources={name: read([file]) for name, file in map(_source, args.source or ())},
         command=shlex.join(_typed(args)),
         seed=args.seed,
         threads=args.threads,
@@ -192,6 +194,13 @@ def _reader(documents: str, field: str) -> "Callable[[Sequence[str]], Texts]":
     from bpe_lab.compare.texts import read_texts
 
     return lambda sources: read_texts(sources, documents, field)
+
+
+def _source(text: str) -> tuple[str, str]:
+    name, equals, file = text.partition("=")
+    if not (equals and file and re.fullmatch(r"[\w.-]+", name)):
+        raise ArgumentError(f"--source must be NAME=FILE, got {text!r}", "as in --source ko=ko.txt en=en.txt")
+    return name, file
 
 
 def _train_sets(files: Sequence[str], read: "Callable[[Sequence[str]], Texts]") -> "dict[str, Texts]":
@@ -209,6 +218,7 @@ _SAID = (
     "corpus",
     "eval",
     "parallel",
+    "source",
     "gold",
     "documents",
     "tokenizers",
@@ -235,8 +245,9 @@ def _typed(args: argparse.Namespace) -> Iterator[str]:
 
 
 def _named(word: str) -> str:
-    """Return a file's name without its folder, any other word as it is."""
-    return Path(word).name if Path(word).exists() else word
+    """Return a file's name without its folder (also after NAME=), any other word as it is."""
+    name, equals, file = word.rpartition("=")
+    return f"{name}{equals}{Path(file).name}" if Path(file).exists() else word
 
 
 def plan_outputs(args: argparse.Namespace, terminal: Terminal) -> Outputs:

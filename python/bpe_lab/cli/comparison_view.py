@@ -19,6 +19,12 @@ _SMALL = ("closed", "samples", "mix", "train-sets", "cut-differently")
 _MAIN = ("tokens_per_byte", "fertility", "one_token_eojeol", "broken_syllables", "fallback_chars", "premium")
 """Columns of the main table, the first with its interval."""
 
+_NARROW = ("tokens_per_byte", "fertility", "broken_syllables", "premium")
+"""Those of them that a narrow terminal gets."""
+
+_WIDE = 100
+"""Columns of a terminal from which it is not narrow."""
+
 _SHORT = {
     "tokens_per_byte": {"en": "tokens /byte", "ko": "토큰 /바이트"},
     "fertility": {"en": "tokens /eojeol", "ko": "토큰 /어절"},
@@ -94,13 +100,14 @@ def _main_table(data: Data, console: "Console", lang: str) -> None:
         return
     _heading(console, table["title"][lang])
     values = {c["id"]: c["values"] for c in data["candidates"]}
-    shown = [c for c in _MAIN if any(c in values[row["candidate"]] for row in table["rows"])]
+    names = _MAIN if console.width >= _WIDE else _NARROW
+    shown = [c for c in names if any(c in values[row["candidate"]] for row in table["rows"])]
     units = {name: data["metrics"][name]["unit"] for name in shown}
     drawn = _frame()
     drawn.add_column(table["columns"][0]["title"][lang])
     other = data["texts"].get("parallel", {"languages": ["", ""]})["languages"][1]
     for name in shown:
-        drawn.add_column(_SHORT[name][lang].format(other), justify="right")
+        drawn.add_column(_SHORT[name][lang].format(other), justify="right", no_wrap=name == shown[0])
     for row in table["rows"]:
         found = values[row["candidate"]]
         if found:

@@ -70,7 +70,7 @@ def hangul_in_vocabulary(case: Case) -> Answer:
         say("whole-syllables", whole=listed(whole, percent)) if whole else None,
         _absent(case),
     )
-    return Answer(says, figures_of(case, *names))
+    return Answer(says, figures_of(case, *names[:2]))
 
 
 def _rest(x: float | None) -> float | None:
@@ -92,7 +92,7 @@ def unseen_words(case: Case) -> Answer:
         broken=listed(broken, percent),
         fallback=listed(fallback, percent),
     )
-    return Answer(joined(unseen, _below(case), _least_broken(case)), figures_of(case, *names, "broken_syllables"))
+    return Answer(joined(unseen, _below(case), _least_broken(case)), figures_of(case, names[0], "broken_syllables"))
 
 
 def _below(case: Case) -> Both | None:
@@ -318,7 +318,7 @@ def other_scripts(case: Case) -> Answer:
         say("old-hangul", rows=listed(old, number)) if old else None,
         _others(case),
     )
-    return Answer(says, figures_of(case, *names))
+    return Answer(says, figures_of(case, *names[:2]))
 
 
 def _dearer(case: Case, hanja: list[Row]) -> Both:

@@ -52,9 +52,9 @@ def _choice(case: Case) -> Line | None:
     gaps = {result.id: case.results.relative(result, best, "tokens_per_byte") for result in ranked[1:]}
     near = [best, *(result for result in ranked[1:] if _as_few(gaps[result.id]))]
     chosen = min(near, key=lambda result: _broken(case, result))
-    says, strength = (
-        _shortest(best, second, gaps[second.id]) if chosen is best else _sparing(case, chosen, best, gaps[chosen.id])
-    )
+    other = best if chosen is not best else second
+    line = _sparing(case, chosen, other) if other in near else None
+    says, strength = line or _shortest(best, second, gaps[second.id])
     return says, "leans" if case.plan.notice and strength == "clear" else strength
 
 
@@ -75,13 +75,15 @@ def _shortest(best: Result, second: Result, gap: Estimate | None) -> Line:
     return told, _STRENGTH[word]
 
 
-def _sparing(case: Case, chosen: Result, best: Result, gap: Estimate | None) -> Line:
-    """Choose what needs as few tokens as the shortest and breaks fewer syllables."""
-    fewer = case.results.difference(chosen, best, "broken_syllables")
-    word = "clear" if fewer and fewer.clear_of_zero else "unresolved"
-    cut = " / ".join(percent(value) for _, value in case.values("broken_syllables", (chosen, best)))
-    names = {"chosen": chosen.entry.name, "best": best.entry.name}
-    return say("choose-sparing", **names, gap=signed(gap), cut=cut, verdict=VERDICTS[word]), word
+def _sparing(case: Case, chosen: Result, other: Result) -> Line | None:
+    """Choose what needs about as few tokens and surely breaks fewer syllables; None where that is not sure."""
+    fewer = case.results.difference(chosen, other, "broken_syllables")
+    if not fewer or not fewer.clear_of_zero or fewer.value > 0:
+        return None
+    cut = " / ".join(percent(value) for _, value in case.values("broken_syllables", (chosen, other)))
+    gap = signed(case.results.relative(chosen, other, "tokens_per_byte"))
+    names = {"chosen": chosen.entry.name, "other": other.entry.name}
+    return say("choose-sparing", **names, gap=gap, cut=cut, verdict=VERDICTS["clear"]), "clear"
 
 
 def _unit_effect(case: Case) -> Line | None:

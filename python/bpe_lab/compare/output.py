@@ -123,7 +123,11 @@ def _texts(plan: Plan) -> dict[str, Any]:
     }
     if plan.languages and parallel(plan.languages[0]) in plan.texts:
         side = plan.texts[parallel(plan.languages[0])]
-        found["parallel"] = {"name": side.name, "pairs": side.n_documents, "languages": list(plan.languages)}
+        found["parallel"] = {
+            "name": side.name.rpartition(":")[0] or side.name,
+            "pairs": side.n_documents,
+            "languages": list(plan.languages),
+        }
     return found
 
 
@@ -208,6 +212,8 @@ def _number(x: float | None, unit: str | None) -> str:
         return "-"
     if unit == "share":
         return f"{100 * x:.1f}%"
+    if unit == "%":
+        return f"{x:g}"
     if float(x).is_integer() and (abs(x) >= 10 or unit in ("tokens", "count", "ids", None)):
         return f"{x:,.0f}"
     return f"{x:,.0f}" if abs(x) >= 1000 else f"{x:.1f}" if abs(x) >= 100 else f"{x:.3f}"

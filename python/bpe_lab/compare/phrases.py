@@ -251,9 +251,8 @@ PHRASES: dict[str, Both] = {
         "이 글로는 {best}, {second} 가운데 무엇이 나은지 가릴 수 없다(토큰 {gap}). 다른 쓰임새로 고른다.",
     ),
     "choose-sparing": both(
-        "Choose {chosen}: it needs as few tokens as the shortest, {best} ({gap}), and breaks fewer syllables ({cut};"
-        " {verdict}).",
-        "고를 것: {chosen}. 토큰이 가장 적은 것({best})과 비슷하고({gap}) 음절을 덜 자른다({cut}; {verdict}).",
+        "Choose {chosen}: about as few tokens as {other} ({gap}), and fewer broken syllables ({cut}; {verdict}).",
+        "고를 것: {chosen}. 토큰 수는 {other} 쪽과 비슷하고({gap}) 음절을 덜 자른다({cut}; {verdict}).",
     ),
     "unit-effect": both(
         "At one size the choice of unit moves the tokens of the text by up to {gap} ({best} to {worst}): {verdict}.",

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bpe_lab.compare import studies
-from bpe_lab.compare.plan import Entry, Plan
+from bpe_lab.compare.plan import Entry, Plan, both
 from bpe_lab.compare.run import Result, Results
-from bpe_lab.metrics import METRICS, Estimate
+from bpe_lab.metrics import Estimate
 
 MATERIAL = 0.005
 """A relative difference below this is called too small to matter, however surely it is there."""
@@ -152,7 +152,7 @@ def arrow(case: Case, name: str, results: Sequence[Result], form: Callable[[Esti
 def figures_of(case: Case, *names: str, among: Iterable[Result] | None = None) -> list[dict[str, Any]]:
     """Return the figures that an answer rests on, as the JSON of a comparison has them."""
     return [
-        {"label": METRICS[name].title, "candidate": result.id, "metric": name, "estimate": value.to_json()}
+        {"label": both(result.entry.name), "candidate": result.id, "metric": name, "estimate": value.to_json()}
         for name in names
         for result, value in case.values(name, among)
     ]
