@@ -18,7 +18,7 @@ from bpe_lab.compare import answers, choice, output, phrases, presets, studies, 
 from bpe_lab.compare.cache import Cache
 from bpe_lab.compare.candidates import Candidate, Failed, Missing, Ours
 from bpe_lab.compare.keeping import Keeper
-from bpe_lab.compare.plan import EVAL, SENTENCES, Entry, Plan, both
+from bpe_lab.compare.plan import EVAL, SENTENCES, Entry, Plan, both, parallel
 from bpe_lab.compare.run import Progress, Result, Results, maker, run
 from bpe_lab.compare.texts import Texts
 from bpe_lab.errors import ArgumentError
@@ -200,6 +200,22 @@ def test_explorer_cuts_tile_their_sentences(small: output.Comparison) -> None:
 
 
 # -- studies, worked out by hand
+
+
+def test_gini_where_there_are_more_than_two_languages() -> None:
+    """Bytes alone (257 ids): 3, 1 and 1 tokens; sum |ci-cj| = 8, mean 5/3, so 8 / (2 * 9 * 5/3) = 4/15."""
+    texts = {parallel(lang): Texts(lang, [text.encode()]) for lang, text in (("ko", "가"), ("en", "a"), ("fi", "b"))}
+    study = studies.main([], [], ["unit=byte,vocab=257"], ("ko", "en", "fi"))
+    plan = tiny(study, languages=("ko", "en", "fi"))
+    results = measured(dataclasses.replace(plan, texts=dict(plan.texts) | texts))
+    found = results.all[0]
+    assert results.value(found, "gini").value == pytest.approx(4 / 15)  # type: ignore[union-attr]
+    assert results.value(found, "premium").value == 3  # type: ignore[union-attr]
+
+
+def test_the_loss_column_is_there_and_empty(small: output.Comparison) -> None:
+    main = next(t for t in small.to_json()["tables"] if t["id"] == "main")
+    assert main["columns"][-2]["key"] == "bits_per_byte" and not any(r.get("bits_per_byte") for r in main["rows"])
 
 
 def test_samples_know_the_smallest_that_is_enough() -> None:

@@ -115,7 +115,7 @@ def _dearest(case: Case) -> Line | None:
     if not loaded or case.plan.languages is None:
         return None
     result, value = max(loaded, key=lambda row: row[1].value)
-    first, second = map(language, case.plan.languages)
+    first, second = map(language, case.plan.languages[:2])
     return say("dearest", name=result.entry.name, value=number(value), first=first, second=second), "clear"
 
 

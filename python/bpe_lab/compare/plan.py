@@ -99,8 +99,8 @@ class Plan:
     studies: tuple[Study, ...]
     sources: Mapping[str, Texts] = field(default_factory=dict)
     """What names in a recipe's `mix` mean."""
-    languages: tuple[str, str] | None = None
-    """Of the parallel text, the one asked about first."""
+    languages: tuple[str, ...] | None = None
+    """Of the parallel text, two or more, the one asked about first; premiums are the first's over the second's."""
     gold: "Gold | None" = None
     """Sentences with their morphemes: those of `texts["gold"]`."""
     notice: Both | None = None

@@ -231,12 +231,11 @@ def _train_and_held_out(wishes: Wishes) -> tuple[Texts, Texts]:
     return without(wishes.corpus, wishes.held_out), wishes.held_out
 
 
-def _languages(lang: str, pairs: ParallelTexts | None) -> tuple[str, str] | None:
-    """Return the two sides of the parallel text, the language asked about first."""
+def _languages(lang: str, pairs: ParallelTexts | None) -> tuple[str, ...] | None:
+    """Return the languages of the parallel text, the one asked about first."""
     if pairs is None:
         return None
-    first, second = sorted(pairs.languages, key=lambda language: language != lang)[:2]
-    return first, second
+    return tuple(sorted(pairs.languages, key=lambda language: language != lang))
 
 
 def _train_sets(wishes: Wishes) -> dict[str, tuple[Texts, Texts]]:
@@ -252,7 +251,7 @@ def _measured_texts(
     lang: str,
     held_out: Texts,
     pairs: ParallelTexts | None,
-    languages: tuple[str, str] | None,
+    languages: tuple[str, ...] | None,
     sets: Mapping[str, tuple[Texts, Texts]],
 ) -> dict[str, Texts]:
     """Return all that is measured on, by name."""
@@ -278,7 +277,7 @@ def _studies(
     wishes: Wishes,
     sources: Mapping[str, Texts],
     sets: tuple[str, ...],
-    languages: tuple[str, str] | None,
+    languages: tuple[str, ...] | None,
 ) -> Iterator[Study]:
     """Yield the main study, then those of text as far as there are texts for them."""
     more = chosen.more

@@ -18,7 +18,7 @@ from bpe_lab.compare.plan import EVAL, GOLD, OLD_HANGUL, Both, Entry, Job, Plan,
 from bpe_lab.compare.recipe import Loaded, parse_tokenizer
 from bpe_lab.compare.texts import training_text
 from bpe_lab.compare.trained import Trainer
-from bpe_lab.metrics import METRICS, Estimate, Measurement, paired
+from bpe_lab.metrics import METRICS, Estimate, Measurement, gini, paired
 from bpe_lab.metrics.morphology import morphology
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Results:
         """Return a metric of two texts that match document by document: two languages, or a text and its variant."""
         names = (variant(name), EVAL)
         if METRICS[name].group == "premium":
-            first, second = self.plan.languages or ("", "")
+            first, second = (self.plan.languages or ("", ""))[:2]
             names = (parallel(first), parallel(second))
         top, below = map(result.on.get, names)
         return _real(paired(top, below, name, seed=self.plan.seed)) if top and below else None
@@ -235,10 +235,13 @@ _MORPHEMES = {
 
 
 def _given(result: Result, candidate: Candidate, plan: Plan) -> dict[str, Estimate]:
-    """Return the metrics that no one measurement holds: morpheme edges found, tokens of old Hangul."""
+    """Return the metrics that no one measurement holds: old Hangul, languages side by side, morpheme edges."""
     found: dict[str, Estimate] = {}
     if old := result.on.get(OLD_HANGUL):
         found["old_hangul"] = Estimate(old.total("tokens") / max(1, old.total("conjoining")))
+    sides = [side for lang in plan.languages or () if (side := result.on.get(parallel(lang)))]
+    if len(sides) > 2:
+        found["gini"] = Estimate(gini([side.total("tokens") for side in sides]))
     if GOLD in result.cuts and plan.gold:
         score = morphology(plan.gold, *result.cuts[GOLD], is_jamo=candidate.is_jamo)
         found |= {name: score.interval(of, seed=plan.seed) for of, name in _MORPHEMES.items()}

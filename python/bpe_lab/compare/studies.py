@@ -45,7 +45,7 @@ _NONE = both("", "")
 # -- main: units x vocabulary sizes, and whatever is loaded
 
 
-def main(units: Sequence[str], sizes: Sequence[int], others: Iterable[str], languages: tuple[str, str] | None) -> Study:
+def main(units: Sequence[str], sizes: Sequence[int], others: Iterable[str], languages: tuple[str, ...] | None) -> Study:
     """Return the main study: every unit at every size, then other recipes and tokenizers as they are given."""
     entries = [Entry(f"unit={unit},vocab={n}", f"{unit} {n:,}", unit, n) for unit, n in product(units, sizes)]
     on = (EVAL, *(parallel(lang) for lang in languages or ()), *map(variant, TRANSFORMS), OLD_HANGUL)
@@ -70,7 +70,9 @@ MAIN_COLUMNS = (
     "one_token_eojeol",
     "broken_syllables",
     "premium",
+    "gini",
     "renyi_2_5",
+    tables.LOSS,
 )
 _FALLBACK = ("fallback_chars", "fallback_syllables", "fallback_eojeol", "base_symbol_tokens")
 _CONTEXT = tuple(f"context_{what}_p{p}" for what in ("bytes", "syllables", "eojeol") for p in (50, 5))
@@ -425,14 +427,14 @@ def _samples_table(rows: Sequence[tables.Row]) -> tables.Row:
 # -- mix: the premium against the share of a language in training
 
 
-def mix(base: str, mixes: Sequence[str], size: int | None, languages: tuple[str, str]) -> Study:
+def mix(base: str, mixes: Sequence[str], size: int | None, languages: tuple[str, ...]) -> Study:
     """Return the study of mixtures, `ko:1/en:99` each; x is the percent of the first language of `languages`."""
     limit = f",size={size}" if size else ""
     entries = [
         Entry(f"{base},mix={shares}{limit}", shares, base, round(100 * _share(shares, languages[0]), 3))
         for shares in mixes
     ]
-    return Study(MIX, tuple(entries), show_mix, tuple(map(parallel, languages)))
+    return Study(MIX, tuple(entries), show_mix, tuple(map(parallel, languages[:2])))
 
 
 def _share(shares: str, lang: str) -> float:

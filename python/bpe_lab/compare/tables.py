@@ -25,6 +25,10 @@ def metric_column(name: str) -> Row:
     return column(name, metric.title, metric.unit, metric.better)
 
 
+LOSS = "bits_per_byte"
+"""The column that only a language model fills; it stands empty to say that it is open."""
+
+
 def table(id: str, title: Both, columns: Sequence[Row], rows: Iterable[Row]) -> Row:
     """Return a table."""
     return {"id": id, "title": title, "columns": list(columns), "rows": list(rows)}
@@ -40,7 +44,7 @@ def metric_table(id: str, title: Both, results: "Results", shown: Iterable["Resu
             continue
         row |= {name: estimate(results.value(result, name)) for name in names}
         rows.append(row | ({"status": result.status, "note": result.note} if result.note else {}))
-    present = [name for name in names if any(row.get(name) is not None for row in rows)]
+    present = [name for name in names if name == LOSS or any(row.get(name) is not None for row in rows)]
     columns = [NAME, *map(metric_column, present)]
     if any("note" in row for row in rows):
         columns.append(column("note", both("note", "비고")))
