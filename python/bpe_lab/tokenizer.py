@@ -391,11 +391,11 @@ class Tokenizer:
         1 a byte below a character, 2 bytes that are no UTF-8, 3 jamo that are no whole syllables, 4 one character,
         5 part of a word, 6 the same after a space, 7 several words, 8 only white space or punctuation, 9 one jamo.
         """
-        return _core.token_kinds(self._core)
+        return _core.token_kinds(unguided(self._core))
 
     def merge_table(self) -> "NDArray[np.uint32]":
         """Return the listed merges as rows of ids (left, right, result), in order; no rows where ranks rule."""
-        return _core.merge_table(self._core)
+        return _core.merge_table(unguided(self._core))
 
     def token_bytes(self, id: int) -> bytes:
         """Return the bytes that one id decodes to standing alone.
