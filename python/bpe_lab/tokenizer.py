@@ -47,7 +47,7 @@ def pattern_from(text: str) -> _core.Pattern:
     Raises:
         ArgumentError: it is neither a name nor a regular expression that can be used.
     """
-    if text in _core.PATTERN_NAMES:
+    if text in _core.PATTERN_NAMES or text in _core.SUPERWORD_PATTERN_NAMES:
         return _core.Pattern.named(text)
     if text.isidentifier():
         raise ArgumentError(f"unknown pattern {text!r}", f"one of {', '.join(_core.PATTERN_NAMES)}, or a regex")

@@ -14,6 +14,7 @@ from bpe_lab import _core
 from bpe_lab._core import Learned, PieceCounts
 from bpe_lab.corpus import STDIN, Block, ReadFrom, Source, find_files, read_blocks, size_bytes
 from bpe_lab.errors import ArgumentError, CorpusError
+from bpe_lab.superwords import Superwords, check_counted
 from bpe_lab.tokenizer import Tokenizer, pattern_from
 
 DEFAULT_SPECIAL_TOKENS = ("<|endoftext|>",)
@@ -102,6 +103,7 @@ def count_pieces(
     sample_seed: int = 0,
     threads: int | None = None,
     morphemes: str | None = None,
+    superword: bool = False,
     progress: Watch | None = None,
 ) -> PieceCounts:
     """Count the pieces of files, in parallel and streaming: a block of text is held at a time, never the text.
@@ -118,6 +120,8 @@ def count_pieces(
         threads: all processors by default.
         morphemes: `mecab` or `kiwi`: pieces are cut where this analyser sees morphemes meet, and no merge will cross a
             cut. Needs the extra `ko`; a hundred times slower than counting.
+        superword: count superpieces too (pieces joined up to the end of the sentence or line), which superwords are
+            learned from. They take about as much memory as the text.
         progress: called with a `Progress` about ten times a second.
 
     Raises:
@@ -130,7 +134,7 @@ def count_pieces(
     sampling = Sampling.parse(sample, sample_seed)
     reading = _Reading(paths, field, progress)
     below = _threshold(reading, documents, sampling)
-    counter = _counter(pattern, documents, sampling, below, checked_threads(threads), morphemes, reading)
+    counter = _counter(pattern, documents, sampling, below, checked_threads(threads), morphemes, superword, reading)
     files = [reading.push_all("count", path, counter) for path in paths]
     counts: PieceCounts = counter.finish()
     if not len(counts):
@@ -154,6 +158,19 @@ def _threshold(reading: "_Reading", documents: str, sampling: Sampling) -> int |
     return sampler.finish()
 
 
+def refuse_both(morphemes: str, superword: bool) -> None:
+    """Refuse superwords beside morphemes.
+
+    Raises:
+        ArgumentError: both are asked for.
+    """
+    if superword:
+        raise ArgumentError(
+            f"superwords join what morphemes={morphemes} keeps apart: a tokenizer has one or the other",
+            "leave out superword, or leave out morphemes",
+        )
+
+
 def _counter(
     pattern: str,
     documents: str,
@@ -161,12 +178,14 @@ def _counter(
     below: int | None,
     n_threads: int,
     morphemes: str | None,
+    superword: bool = False,
     reading: "_Reading | None" = None,
 ) -> Any:
     """Return the counter that is meant: the core's, or one with an analyser before it."""
     chosen, sample = pattern_from(pattern), (sampling.fraction, below, sampling.seed)
     if morphemes is None:
-        return _core.Counter(chosen, documents, n_threads, *sample)
+        return _core.Counter(chosen, documents, n_threads, *sample, superword)
+    refuse_both(morphemes, superword)
     from bpe_lab.morphemes import load
     from bpe_lab.morphemes.counting import MorphemeCounter
 
@@ -246,6 +265,7 @@ def learn(
     min_frequency: int = 1,
     max_token_bytes: int | None = None,
     special_tokens: Sequence[str] = DEFAULT_SPECIAL_TOKENS,
+    superword: str | int | None = None,
     strict_vocab: bool = False,
     at: str = "train",
     progress: Watch | None = None,
@@ -256,8 +276,12 @@ def learn(
     merge with its count (`trace`), the tokens left in the corpus, and why learning stopped. No merge crosses a cut mark
     of the counts; with `at="train+infer"` no token ever will, since encoding asks the analyser that made the marks.
 
+    With `superword` (see `train`) the counts must hold superpieces (`count_pieces(superword=True)`), and the
+    tokenizer's pattern is the superword variant of the one that the pieces were cut with.
+
     Raises:
-        ArgumentError: `vocab_size` is below the base alphabet, or the pattern is not the one the pieces were cut with.
+        ArgumentError: `vocab_size` is below the base alphabet, or the pattern is not the one the pieces were cut with;
+            superwords begin outside the base alphabet to `vocab_size`, or the counts hold no superpieces.
         CorpusError: there are no pieces; or `strict_vocab` is set and the merges ran out before `vocab_size`.
     """
     if not len(counts):
@@ -267,8 +291,13 @@ def learn(
     analyser = _analyser_of(counts, at)
     specials = _checked_specials(special_tokens)
     alphabet = _core.Unit.named(unit)
-    alphabet.check(pattern_from(chosen))
+    cut_by, stages = pattern_from(chosen), None if superword is None else Superwords.parse(superword)
+    alphabet.check(cut_by)
     _check_size(vocab_size, alphabet.resolve(counts), len(specials))
+    if stages is not None:
+        stages.check(vocab_size)
+        cut_by = cut_by.superword()
+        check_counted(counts, cut_by.name)
     started = time.monotonic()
 
     def watch(n_ids: int, n_ids_wanted: int) -> None:
@@ -276,15 +305,23 @@ def learn(
             passed = time.monotonic() - started
             progress(Progress("merge", 0, None, len(counts), n_ids, n_ids_wanted, passed))
 
-    learned = _core.train(counts, vocab_size - len(specials), alphabet.name, tie, min_frequency, max_token_bytes, watch)
+    second = None if stages is None else (max(0, stages.first - len(specials)), stages.max_spaces)
+    n_ids = vocab_size - len(specials)
+    learned = _core.train(counts, n_ids, alphabet.name, tie, min_frequency, max_token_bytes, watch, second)
     if strict_vocab and learned.n_ids + len(specials) < vocab_size:
         limits = (min_frequency, max_token_bytes)
         raise CorpusError(*short_vocabulary(learned, len(specials), vocab_size, *limits))
     import json
 
-    options = {"vocab_size": vocab_size, "tie": tie, "min_frequency": min_frequency, "max_token_bytes": max_token_bytes}
-    books = json.dumps(_provenance(counts, options, at))
-    tokenizer = learned.tokenizer(pattern_from(chosen), specials, books, analyser)
+    options: dict[str, object] = {
+        "vocab_size": vocab_size,
+        "tie": tie,
+        "min_frequency": min_frequency,
+        "max_token_bytes": max_token_bytes,
+    }
+    if stages is not None:
+        options["superword"] = str(stages)
+    tokenizer = learned.tokenizer(cut_by, specials, json.dumps(_provenance(counts, options, at)), analyser)
     return Tokenizer(tokenizer), learned
 
 
@@ -407,6 +444,7 @@ def train(
     sample: str | float | None = None,
     sample_seed: int = 0,
     threads: int | None = None,
+    superword: str | int | None = None,
     strict_vocab: bool = False,
     morphemes: str | None = None,
     at: str = "train",
@@ -426,6 +464,8 @@ def train(
         max_token_bytes: no token is longer.
         special_tokens: get the last ids.
         documents, field, sample, sample_seed, threads: see `count_pieces`.
+        superword: `6k:4` learns within pieces up to 6,000 ids (specials included) and from there on across them, up to
+            the end of the sentence or line, tokens of at most 4 spaces (SuperBPE, arXiv 2503.13423). `6k` means `6k:4`.
         strict_vocab: make it an error when the merges run out before `vocab_size`; else the smaller one is given.
         morphemes: `mecab` or `kiwi`: no merge crosses the edge of a morpheme that this analyser finds (extra `ko`).
         at: `train`, or `train+infer`: the analyser is asked again whenever the tokenizer encodes.
@@ -442,11 +482,14 @@ def train(
         raise ArgumentError("give either a source (files, counts) or texts")
     if isinstance(texts, (str, bytes)):
         raise ArgumentError(f"texts must be a list of texts, got one {type(texts).__name__}", "put it in []")
+    if superword is not None:
+        Superwords.parse(superword).check(vocab_size)
     if isinstance(source, PieceCounts):
         counts = source
         _check_morphemes(counts, morphemes)
     elif texts is not None:
-        counts = _count_texts(texts, pattern or "o200k", documents, sample, sample_seed, threads, morphemes)
+        sampling = Sampling.parse(sample, sample_seed)
+        counts = _count_texts(texts, pattern or "o200k", documents, sampling, threads, morphemes, superword is not None)
     else:
         assert source is not None
         counts = count_pieces(
@@ -458,6 +501,7 @@ def train(
             sample_seed=sample_seed,
             threads=threads,
             morphemes=morphemes,
+            superword=superword is not None,
             progress=progress,
         )
     tokenizer, _ = learn(
@@ -469,6 +513,7 @@ def train(
         min_frequency=min_frequency,
         max_token_bytes=max_token_bytes,
         special_tokens=special_tokens,
+        superword=superword,
         strict_vocab=strict_vocab,
         at=at,
         progress=progress,
@@ -480,15 +525,14 @@ def _count_texts(
     texts: Iterable[str | bytes],
     pattern: str,
     documents: str,
-    sample: str | float | None,
-    sample_seed: int,
+    sampling: Sampling,
     threads: int | None,
     morphemes: str | None,
+    superword: bool,
 ) -> PieceCounts:
-    sampling = Sampling.parse(sample, sample_seed)
     if sampling.size_bytes is not None:
         raise ArgumentError("texts in memory can be sampled by a fraction only", "write them to a file first")
-    counter = _counter(pattern, documents, sampling, None, checked_threads(threads), morphemes)
+    counter = _counter(pattern, documents, sampling, None, checked_threads(threads), morphemes, superword)
     for text in texts:
         _push(counter, Block(_utf8(text), ends=True))
     counts: PieceCounts = counter.finish()

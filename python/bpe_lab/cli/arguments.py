@@ -242,7 +242,7 @@ def probability(text: str) -> float:
 
 def pattern_name(text: str) -> str:
     """Read the name of a pattern."""
-    if text not in PATTERNS:
+    if text.removesuffix("+superword") not in PATTERNS or text == "none+superword":
         raise argparse.ArgumentTypeError(
             f"no pattern is called {text!r}; one of {', '.join(PATTERNS)} (a regular expression goes to --regex)"
         )

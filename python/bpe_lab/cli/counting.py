@@ -34,6 +34,8 @@ class CountPlan:
     sample_seed: int
     threads: int | None
     morphemes: str | None
+    superword: bool
+    """Whether superpieces are counted too."""
 
     @property
     def inputs(self) -> tuple[Path, ...]:
@@ -55,6 +57,9 @@ def add_to(commands: arguments.Commands) -> None:
     )
     count.add_argument("sources", nargs="*", metavar="SOURCE", help="files, folders, globs; - is standard input")
     _output_options(count)
+    count.add_argument(
+        "--superword", action="store_true", help="count superpieces too, for train --superword; takes more memory"
+    )
     arguments.add_corpus(count)
     merge = arguments.add_command(
         commands,
@@ -89,7 +94,7 @@ def plan_count(args: argparse.Namespace, count_files: Sequence[str] = ()) -> Cou
     from bpe_lab.documents import cuts_for
     from bpe_lab.morphemes import installed
     from bpe_lab.tokenizer import pattern_from
-    from bpe_lab.training import Sampling
+    from bpe_lab.training import Sampling, refuse_both
 
     if not args.sources and not count_files:
         raise ArgumentError("nothing to read", "name files, folders or globs, or - for standard input")
@@ -103,6 +108,7 @@ def plan_count(args: argparse.Namespace, count_files: Sequence[str] = ()) -> Cou
         pattern_from(pattern)
     Sampling.parse(args.sample, args.sample_seed)
     if args.morphemes:
+        refuse_both(args.morphemes, bool(args.superword))
         installed(args.morphemes)
     cuts_for(args.documents)
     return CountPlan(
@@ -115,6 +121,7 @@ def plan_count(args: argparse.Namespace, count_files: Sequence[str] = ()) -> Cou
         args.sample_seed,
         args.threads,
         args.morphemes,
+        bool(args.superword),
     )
 
 
@@ -134,9 +141,12 @@ def _refuse_for_counts(args: argparse.Namespace) -> None:
 def gather(plan: CountPlan, watch: "Watch | None", terminal: Terminal) -> "PieceCounts":
     """Count the texts and add the count files."""
     from bpe_lab.counts import merge_counts
+    from bpe_lab.superwords import check_counted
     from bpe_lab.training import count_pieces
 
     loaded = merge_counts(plan.count_files)
+    if plan.superword and plan.count_files:
+        check_counted(loaded, None)
     if not plan.texts:
         return loaded
     if _STDIN in plan.texts:
@@ -153,6 +163,7 @@ def gather(plan: CountPlan, watch: "Watch | None", terminal: Terminal) -> "Piece
         sample_seed=plan.sample_seed,
         threads=plan.threads,
         morphemes=plan.morphemes,
+        superword=plan.superword or loaded.n_superpieces is not None,
         progress=watch,
     )
     if plan.count_files:
@@ -180,6 +191,7 @@ def told(counts: "PieceCounts", seconds: float) -> str:
     return (
         f"counted {amount(n_bytes)} of text in {duration(seconds)}{speed}: "
         f"{counts.total_weight:,} pieces, {len(counts):,} distinct"
+        f"{'' if counts.n_superpieces is None else f'; {counts.n_superpieces:,} distinct superpieces'}"
     )
 
 
@@ -192,6 +204,8 @@ def run_count(args: argparse.Namespace, terminal: Terminal) -> int:
     plan = plan_count(args)
     if plan.count_files:
         raise ArgumentError(f"{plan.count_files[0]} is a count file already", "add count files up with merge-counts")
+    if args.superword and args.tsv:
+        raise ArgumentError("--tsv holds no superpieces", "leave out --tsv, or --superword")
     output.stdout_is_json(args.out, args.json)
     output.check_file(args.out, args.force, plan.inputs)
     started = time.monotonic()
@@ -226,5 +240,7 @@ def _finish(command: str, counts: "PieceCounts", args: argparse.Namespace, termi
         f.write(counts.to_tsv() if args.tsv else counts.to_bytes())
     if args.json:
         values = {"pieces": {"distinct": len(counts), "total": counts.total_weight, "bytes": counts.total_bytes}}
+        if (superpieces := counts.superpieces) is not None:
+            values["superpieces"] = {"distinct": len(superpieces), "total": superpieces.total_weight}
         terminal.put_json(command, {"file": args.out, **values})
     return Exit.OK

@@ -32,6 +32,7 @@ class Learning:
     max_token_bytes: int | None
     special_tokens: tuple[str, ...]
     at: str
+    superword: str | None
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,12 @@ def _learning_options(parser: arguments.Parser) -> None:
         help="with --morphemes: train+infer has the analyser asked again whenever the tokenizer encodes",
     )
     add(
+        "--superword",
+        metavar="T[:K]",
+        help="from T ids on (6k) learn across pieces, up to the end of the sentence or line; tokens have at most K "
+        "spaces (default 4)",
+    )
+    add(
         "--special",
         action="append",
         default=[],
@@ -133,6 +140,7 @@ def plan_train(args: argparse.Namespace) -> TrainPlan:
         args.max_token_bytes,
         arguments.special_tokens(args.special, args.no_special),
         args.at,
+        _superword(args),
     )
     _check_vocabulary(learning)
     count_plan = counting.plan_count(args, args.counts)
@@ -143,6 +151,20 @@ def plan_train(args: argparse.Namespace) -> TrainPlan:
         raise ArgumentError("--trace and -o - both want standard output", "give -o a file name")
     output.check_tokenizer(out, args.force, count_plan.inputs)
     return TrainPlan(count_plan, learning, out, args.force, args.strict_vocab, args.trace, args.json)
+
+
+def _superword(args: argparse.Namespace) -> str | None:
+    """Return the one text of what `--superword` said, checked against the vocabulary and the pattern."""
+    from bpe_lab.superwords import Superwords
+    from bpe_lab.tokenizer import pattern_from
+
+    if args.superword is None:
+        return None
+    superwords = Superwords.parse(args.superword)
+    superwords.check(args.vocab)
+    if (pattern := arguments.chosen_pattern(args)) is not None:
+        pattern_from(pattern).superword()
+    return str(superwords)
 
 
 def _check_vocabulary(learning: Learning) -> None:
@@ -235,6 +257,7 @@ def _learn(plan: TrainPlan, counts: "PieceCounts", watch: "Watch | None") -> "tu
         max_token_bytes=what.max_token_bytes,
         special_tokens=what.special_tokens,
         at=what.at,
+        superword=what.superword,
         progress=watch,
     )
 
@@ -255,8 +278,9 @@ def _shortage(plan: TrainPlan, learned: "Learned") -> tuple[str, str] | None:
 
 def _told(learned: "Learned", counts: "PieceCounts", seconds: float) -> str:
     per_token = counts.total_bytes / max(1, learned.n_tokens)
+    across = f", {learned.superwords[0]:,} of them across pieces," if learned.superwords else ""
     return (
-        f"learned {learned.n_merges:,} merges in {duration(seconds)}: "
+        f"learned {learned.n_merges:,} merges{across} in {duration(seconds)}: "
         f"{learned.n_tokens_before:,} -> {learned.n_tokens:,} tokens, {per_token:.2f} bytes a token"
     )
 
@@ -301,10 +325,11 @@ def _put_trace(plan: TrainPlan, learned: "Learned", terminal: Terminal) -> None:
 def _report(plan: TrainPlan, tokenizer: "Tokenizer", learned: "Learned", counts: "PieceCounts") -> dict[str, Any]:
     from bpe_lab.visible import text_or_none
 
-    report = {
+    report: dict[str, Any] = {
         "tokens": tokenizer.n_tokens,
         "tokens_wanted": plan.learning.vocab_size,
         "merges": learned.n_merges,
+        "superwords": learned.superwords[0] if learned.superwords else None,
         "stop": learned.stop[0],
         "pieces": {"distinct": len(counts), "total": counts.total_weight, "bytes": counts.total_bytes},
         "tokens_in_corpus": {"before": learned.n_tokens_before, "after": learned.n_tokens},

@@ -36,6 +36,11 @@ impl PyPattern {
         self.0.tiktoken_regex()
     }
 
+    /// The pattern whose pieces are this one's joined up to the end of the sentence or the line.
+    fn superword(&self, py: Python<'_>) -> PyResult<Self> {
+        self.0.superword().or_raise(py).map(Self)
+    }
+
     #[getter]
     fn hf_regex(&self) -> Option<&str> {
         self.0.hf_regex()
@@ -81,6 +86,24 @@ impl PyPieceCounts {
     #[getter]
     fn header(&self) -> BTreeMap<String, String> {
         self.0.meta().clone()
+    }
+
+    /// A copy of the second table, where superpieces were counted too.
+    #[getter]
+    fn superpieces(&self) -> Option<Self> {
+        self.0.superpieces().cloned().map(Self)
+    }
+
+    /// Distinct superpieces; None where they were not counted.
+    #[getter]
+    fn n_superpieces(&self) -> Option<usize> {
+        self.0.superpieces().map(PieceCounts::len)
+    }
+
+    fn set_superpieces(&mut self, superpieces: &Bound<'_, Self>, pattern: &str) -> PyResult<()> {
+        let superpieces = superpieces.try_borrow()?.0.clone();
+        self.0.set_superpieces(superpieces, pattern);
+        Ok(())
     }
 
     fn set_header(&mut self, key: String, value: String) {
@@ -147,7 +170,10 @@ impl PyCounter {
 #[pymethods]
 impl PyCounter {
     #[new]
-    #[pyo3(signature = (pattern, documents, threads, sample_fraction=None, sample_below=None, sample_seed=0))]
+    #[allow(clippy::too_many_arguments)]
+    #[pyo3(signature = (
+        pattern, documents, threads, sample_fraction=None, sample_below=None, sample_seed=0, superword=false
+    ))]
     fn new(
         py: Python<'_>,
         pattern: &PyPattern,
@@ -156,10 +182,12 @@ impl PyCounter {
         sample_fraction: Option<f64>,
         sample_below: Option<u64>,
         sample_seed: u64,
+        superword: bool,
     ) -> PyResult<Self> {
         let documents = Documents::parse(documents).or_raise(py)?;
         let sample = sample_of(sample_fraction, sample_below, sample_seed);
-        Counter::new(pattern.0.clone(), documents, sample, threads).or_raise(py).map(|c| Self(Some(Box::new(c))))
+        let new = if superword { Counter::with_superwords } else { Counter::new };
+        new(pattern.0.clone(), documents, sample, threads).or_raise(py).map(|c| Self(Some(Box::new(c))))
     }
 
     fn push(&mut self, py: Python<'_>, block: &Bound<'_, PyAny>) -> PyResult<()> {

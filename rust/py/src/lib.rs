@@ -4,8 +4,8 @@ mod convert;
 mod corpus;
 mod errors;
 mod hangul;
-mod morphemes;
 mod measure;
+mod morphemes;
 mod tokenizer;
 mod training;
 mod unit;
@@ -51,6 +51,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
     m.add("UNICODE_VERSION", pretokenize::UNICODE_VERSION)?;
     m.add("PATTERN_NAMES", PyTuple::new(py, pretokenize::Pattern::NAMES)?)?;
+    m.add("SUPERWORD_PATTERN_NAMES", PyTuple::new(py, pretokenize::Pattern::SUPERWORD_NAMES)?)?;
     m.add("UNIT_NAMES", PyTuple::new(py, Unit::NAMES)?)?;
     m.add("TIE_NAMES", PyTuple::new(py, TieBreak::NAMES)?)?;
     m.add_class::<corpus::PyPattern>()?;

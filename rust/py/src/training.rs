@@ -5,7 +5,9 @@ use crate::errors::{OrRaise, exception, raise};
 use crate::tokenizer::PyTokenizer;
 use bpe_lab_core::merges::{Merges, Rule};
 use bpe_lab_core::tokenizer::{Analyser, Special, Tokenizer};
-use bpe_lab_core::train::{Learned, Progress, Stop, TieBreak, TrainOptions, train as learn};
+use bpe_lab_core::train::{
+    Learned, Progress, Stop, Superwords, TieBreak, TrainOptions, TwoStages, train as learn, train_superwords,
+};
 use bpe_lab_core::unit::Unit;
 use bpe_lab_core::{ErrorKind, TokenId};
 use pyo3::prelude::*;
@@ -23,6 +25,8 @@ type TraceRow<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>, u64, u64);
 pub(crate) struct PyLearned {
     learned: Learned,
     unit: Unit,
+    /// Merges of stage one and tokens between the stages, where superwords were learned.
+    stages: Option<(usize, u64)>,
 }
 
 #[pymethods]
@@ -35,6 +39,12 @@ impl PyLearned {
     #[getter]
     fn n_ids(&self) -> usize {
         self.learned.n_ids()
+    }
+
+    /// Merges learned across pieces, and tokens when that began; None where that was not asked for.
+    #[getter]
+    fn superwords(&self) -> Option<(usize, u64)> {
+        self.stages.map(|(n_first, n_tokens)| (self.learned.steps.len() - n_first, n_tokens))
     }
 
     #[getter]
@@ -53,7 +63,11 @@ impl PyLearned {
 
     #[getter]
     fn n_tokens(&self) -> u64 {
-        self.learned.steps.last().map_or(self.learned.n_tokens_before, |s| s.n_tokens)
+        match (self.learned.steps.last(), self.stages) {
+            (last, Some((n_first, n_tokens))) if self.learned.steps.len() == n_first || last.is_none() => n_tokens,
+            (Some(last), _) => last.n_tokens,
+            (None, _) => self.learned.n_tokens_before,
+        }
     }
 
     /// The first merges: left and right as bytes, count when merged, tokens left.
@@ -98,8 +112,11 @@ impl PyLearned {
 }
 
 /// Learns merges. `watch(n_ids, n_ids_wanted)` is called about twenty times a second; what it raises ends the training.
+///
+/// `superword` is (ids at which stage two begins, most spaces in a token of it).
 #[pyfunction]
 #[allow(clippy::too_many_arguments)]
+#[pyo3(signature = (counts, n_ids, unit, tie, min_frequency, max_token_bytes, watch, superword=None))]
 pub(crate) fn train(
     py: Python<'_>,
     counts: &Bound<'_, PyPieceCounts>,
@@ -109,6 +126,7 @@ pub(crate) fn train(
     min_frequency: u64,
     max_token_bytes: Option<usize>,
     watch: Option<Py<PyAny>>,
+    superword: Option<(usize, usize)>,
 ) -> PyResult<PyLearned> {
     let unit = Unit::from_name(unit).or_raise(py)?;
     let tie = TieBreak::from_name(tie).or_raise(py)?;
@@ -120,17 +138,27 @@ pub(crate) fn train(
     let mut stopped = None;
     let result = py.detach(|| {
         let mut last = Instant::now();
-        learn(counts, &options, &mut |progress| {
+        let mut watch = |progress| {
             if last.elapsed() < PULSE {
                 return true;
             }
             last = Instant::now();
             stopped = Python::attach(|py| pulse(py, watch.as_ref(), progress)).err();
             stopped.is_none()
-        })
+        };
+        match superword {
+            None => learn(counts, &options, &mut watch).map(|learned| (learned, None)),
+            Some((n_ids_first, max_spaces)) => {
+                let how = Superwords { n_ids_first, max_spaces };
+                let two = train_superwords(counts, &options, how, &mut watch);
+                two.map(|TwoStages { learned, n_steps_first, n_tokens_between }| {
+                    (learned, Some((n_steps_first, n_tokens_between)))
+                })
+            }
+        }
     });
     match (result, stopped) {
-        (Ok(learned), _) => Ok(PyLearned { learned, unit }),
+        (Ok((learned, stages)), _) => Ok(PyLearned { learned, unit, stages }),
         (Err(e), Some(stop)) if e.kind() == ErrorKind::Interrupted => Err(stop),
         (Err(e), _) => Err(raise(py, e)),
     }

@@ -12,8 +12,9 @@ use std::io::{Read, Write};
 pub(super) const MAGIC: [u8; 8] = *b"BPECNTS\0";
 const VERSION: u32 = 1;
 
-/// The one kind of section that version 1 has; 2 is meant for superwords.
 const SECTION_PIECES: u8 = 1;
+/// Comes after the pieces or not at all.
+const SECTION_SUPERPIECES: u8 = 2;
 const SECTION_END: u8 = 0;
 
 /// Every record ends in its cut marks.
@@ -31,24 +32,24 @@ pub(super) fn write(counts: &PieceCounts, out: &mut dyn Write) -> Result<()> {
         .map_err(|_| Error::argument("the meta-data of the counts takes 4 GiB or more, too much for a count file"))?;
     sink.buffer.extend_from_slice(&length.to_le_bytes());
     sink.buffer.extend_from_slice(header.as_bytes());
-    sink.buffer.extend_from_slice(&[SECTION_PIECES, if counts.has_marks() { FLAG_MARKS } else { 0 }]);
-    put_varint(&mut sink.buffer, counts.len() as u64);
-    let mut last: &[u8] = &[];
-    for record in counts.records_sorted() {
-        put_record(&mut sink.buffer, last, record.piece, record.weight);
-        if counts.has_marks() {
-            put_marks(&mut sink.buffer, record.marks);
-        }
-        sink.flush_when_full()?;
-        last = record.piece;
+    sink.put_section(SECTION_PIECES, counts)?;
+    if let Some(superpieces) = counts.superpieces() {
+        sink.put_section(SECTION_SUPERPIECES, superpieces)?;
     }
     sink.buffer.push(SECTION_END);
     sink.finish()
 }
 
+/// What the header says of the second table stands under this key.
+const SUPERPIECES: &str = "superpieces";
+
 fn header_of(counts: &PieceCounts) -> String {
     let meta: Map<String, Value> = counts.meta().iter().map(|(k, v)| (k.clone(), json!(v))).collect();
-    json!({ "meta": meta, "n_pieces": counts.len(), "total_weight": counts.total_weight() }).to_string()
+    let mut header = json!({ "meta": meta, "n_pieces": counts.len(), "total_weight": counts.total_weight() });
+    if let Some(table) = counts.superpieces() {
+        header[SUPERPIECES] = json!({ "n_pieces": table.len(), "total_weight": table.total_weight() });
+    }
+    header.to_string()
 }
 
 /// A piece as what it shares with the one before, the rest, and its weight.
@@ -88,6 +89,21 @@ struct Sink<'a> {
 }
 
 impl Sink<'_> {
+    fn put_section(&mut self, kind: u8, counts: &PieceCounts) -> Result<()> {
+        self.buffer.extend_from_slice(&[kind, if counts.has_marks() { FLAG_MARKS } else { 0 }]);
+        put_varint(&mut self.buffer, counts.len() as u64);
+        let mut last: &[u8] = &[];
+        for record in counts.records_sorted() {
+            put_record(&mut self.buffer, last, record.piece, record.weight);
+            if counts.has_marks() {
+                put_marks(&mut self.buffer, record.marks);
+            }
+            self.flush_when_full()?;
+            last = record.piece;
+        }
+        Ok(())
+    }
+
     fn flush_when_full(&mut self) -> Result<()> {
         if self.buffer.len() < BUFFER_BYTES { Ok(()) } else { self.flush() }
     }
@@ -117,30 +133,55 @@ pub(super) fn read(input: &mut dyn Read) -> Result<PieceCounts> {
     let header = source.take(u64::from(length))?;
     let claims = Claims::parse(&header)?;
     let mut counts = PieceCounts { meta: claims.meta, ..PieceCounts::default() };
-    source.pieces(&mut counts)?;
+    source.sections(&mut counts)?;
     source.end()?;
-    let (n, total) = (counts.len() as u64, counts.total_weight());
-    if (n, total) != (claims.n_pieces, claims.total_weight) {
-        let (cn, ct) = (claims.n_pieces, claims.total_weight);
-        return Err(corrupt(format!("its header tells of {cn} pieces of weight {ct}, it holds {n} of weight {total}")));
+    claims.pieces.check(&counts, "pieces")?;
+    match (claims.superpieces, counts.superpieces()) {
+        (None, None) => Ok(counts),
+        (Some(claim), Some(table)) => claim.check(table, "superpieces").map(|()| counts),
+        (claim, _) => {
+            let (told, held) = if claim.is_some() { ("tells of", "has none") } else { ("tells of no", "has some") };
+            Err(corrupt(format!("its header {told} superpieces, it {held}")))
+        }
     }
-    Ok(counts)
 }
 
 /// What the header says.
 struct Claims {
     meta: std::collections::BTreeMap<String, String>,
+    pieces: Claim,
+    superpieces: Option<Claim>,
+}
+
+/// How much a table holds.
+struct Claim {
     n_pieces: u64,
     total_weight: u64,
+}
+
+impl Claim {
+    fn parse(object: &Value) -> Result<Self> {
+        let number = |key: &str| {
+            object[key].as_u64().ok_or_else(|| corrupt(format!("its header has no number under \"{key}\"")))
+        };
+        Ok(Self { n_pieces: number("n_pieces")?, total_weight: number("total_weight")? })
+    }
+
+    /// Fails unless `table` holds that much.
+    fn check(&self, table: &PieceCounts, what: &str) -> Result<()> {
+        let (n, total) = (table.len() as u64, table.total_weight());
+        let (cn, ct) = (self.n_pieces, self.total_weight);
+        if (n, total) == (cn, ct) {
+            return Ok(());
+        }
+        Err(corrupt(format!("its header tells of {cn} {what} of weight {ct}, it holds {n} of weight {total}")))
+    }
 }
 
 impl Claims {
     fn parse(header: &[u8]) -> Result<Self> {
         let header: Value =
             serde_json::from_slice(header).map_err(|e| corrupt(format!("its header is not JSON ({e})")))?;
-        let number = |key: &str| {
-            header[key].as_u64().ok_or_else(|| corrupt(format!("its header has no number under \"{key}\"")))
-        };
         let meta = header["meta"].as_object().ok_or_else(|| corrupt("its header has no \"meta\"".into()))?;
         let text = |(key, value): (&String, &Value)| match value.as_str() {
             Some(value) => Ok((key.clone(), value.to_owned())),
@@ -148,8 +189,8 @@ impl Claims {
         };
         Ok(Self {
             meta: meta.iter().map(text).collect::<Result<_>>()?,
-            n_pieces: number("n_pieces")?,
-            total_weight: number("total_weight")?,
+            pieces: Claim::parse(&header)?,
+            superpieces: header.get(SUPERPIECES).map(Claim::parse).transpose()?,
         })
     }
 }
@@ -244,11 +285,26 @@ impl<'a> Source<'a> {
         Ok(())
     }
 
-    fn pieces(&mut self, counts: &mut PieceCounts) -> Result<()> {
-        let (kind, flags) = (self.byte()?, self.byte()?);
-        if kind != SECTION_PIECES || flags > FLAG_MARKS {
-            return Err(unknown_section(kind, flags));
+    fn sections(&mut self, counts: &mut PieceCounts) -> Result<()> {
+        match (self.byte()?, self.byte()?) {
+            (SECTION_PIECES, flags @ 0..=FLAG_MARKS) => self.records(flags, counts)?,
+            (kind, flags) => return Err(unknown_section(kind, flags)),
         }
+        let mut kind = self.byte()?;
+        if kind == SECTION_SUPERPIECES {
+            match self.byte()? {
+                0 => self.records(0, counts.superpieces.insert(Box::default()))?,
+                flags => return Err(unknown_section(kind, flags)),
+            }
+            kind = self.byte()?;
+        }
+        match kind {
+            SECTION_END => Ok(()),
+            kind => Err(unknown_section(kind, 0)),
+        }
+    }
+
+    fn records(&mut self, flags: u8, counts: &mut PieceCounts) -> Result<()> {
         let n = self.varint()?;
         let (mut piece, mut last) = (Vec::new(), Vec::new());
         let (mut marks, mut last_marks) = (Vec::new(), Vec::new());
@@ -269,10 +325,7 @@ impl<'a> Source<'a> {
         if counts.has_marks() != (flags == FLAG_MARKS) {
             return Err(corrupt("its records should have cut marks and none has".into()));
         }
-        match self.byte()? {
-            SECTION_END => Ok(()),
-            kind => Err(unknown_section(kind, 0)),
-        }
+        Ok(())
     }
 
     /// Reads a record into `piece` and gives its weight.

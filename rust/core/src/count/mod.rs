@@ -9,6 +9,7 @@ mod key;
 mod marks;
 mod order;
 mod shards;
+mod superpieces;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,9 @@ use std::io::{Read, Write};
 pub const PATTERN: &str = "pattern";
 /// The key of the meta-data that names the analyser whose cut marks the counts hold.
 pub const MORPHEMES: &str = "morphemes";
+
+/// The key of the meta-data that names the pattern of the superpieces, where there are such.
+pub const SUPERWORDS: &str = "superwords";
 
 /// Piece -> weight, and what is known of where they come from.
 ///
@@ -62,6 +66,8 @@ pub struct PieceCounts {
     /// Sum of weight x length.
     total_bytes: u64,
     meta: BTreeMap<String, String>,
+    /// Superpieces of the same text, where they were counted: without meta-data, and without a second table.
+    superpieces: Option<Box<Self>>,
 }
 
 impl PieceCounts {
@@ -123,11 +129,18 @@ impl PieceCounts {
     /// Adds all of `other`, its meta-data included: a key that both have keeps the lines of both, sorted.
     ///
     /// # Errors
-    /// The patterns differ, or a sum passes 2^64 - 1. Nothing is added then.
+    /// The patterns differ, one side has superpieces and the other pieces only, or a sum passes 2^64 - 1. Nothing is
+    /// added then.
     pub fn absorb(&mut self, other: &Self) -> Result<()> {
         self.join(other)?;
         other.shards.iter().try_for_each(|(piece, weight)| self.shards.add(piece, weight))?;
-        other.marked.iter().try_for_each(|(key, weight)| self.marked.add(key, weight))
+        other.marked.iter().try_for_each(|(key, weight)| self.marked.add(key, weight))?;
+        match (&mut self.superpieces, &other.superpieces) {
+            (Some(mine), Some(theirs)) => {
+                theirs.shards.iter().try_for_each(|(piece, weight)| mine.shards.add(piece, weight))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The sum of all, on at most `n_threads` threads. Frees what is added on the way, so that there are never two
@@ -138,13 +151,18 @@ impl PieceCounts {
     pub fn sum(all: Vec<Self>, n_threads: usize) -> Result<Self> {
         let mut sum = Self::default();
         let (mut shards, mut marked) = (Vec::with_capacity(all.len()), Vec::with_capacity(all.len()));
+        let mut super_shards = Vec::new();
         for counts in all {
             sum.join(&counts)?;
             shards.push(counts.shards);
             marked.push(counts.marked);
+            super_shards.extend(counts.superpieces.map(|table| table.shards));
         }
         sum.shards = Shards::sum(shards, n_threads)?;
         sum.marked = Shards::sum(marked, n_threads)?;
+        if let Some(superpieces) = &mut sum.superpieces {
+            superpieces.shards = Shards::sum(super_shards, n_threads)?;
+        }
         Ok(sum)
     }
 
@@ -156,7 +174,12 @@ impl PieceCounts {
             return Err(Error::argument(format!("counts of pattern {a} and of pattern {b} do not add up"))
                 .hint("count both corpora with one --pattern"));
         }
+        let superpieces = self.joint_superpieces(other)?;
         self.raise_totals(other.total_weight, Some(other.total_bytes))?;
+        if let Some((weight, bytes)) = superpieces {
+            let table = self.superpieces.get_or_insert_default();
+            (table.total_weight, table.total_bytes) = (weight, bytes);
+        }
         for (key, value) in &other.meta {
             let merged = self.meta.get(key).map(|mine| union_of_lines(mine, value));
             self.meta.insert(key.clone(), merged.unwrap_or_else(|| value.clone()));
@@ -165,6 +188,11 @@ impl PieceCounts {
     }
 
     fn raise_totals(&mut self, weight: u64, bytes: Option<u64>) -> Result<()> {
+        (self.total_weight, self.total_bytes) = self.raised_totals(weight, bytes)?;
+        Ok(())
+    }
+
+    fn raised_totals(&self, weight: u64, bytes: Option<u64>) -> Result<(u64, u64)> {
         let total_weight = self.total_weight.checked_add(weight);
         let total_bytes = bytes.and_then(|b| self.total_bytes.checked_add(b));
         let (Some(total_weight), Some(total_bytes)) = (total_weight, total_bytes) else {
@@ -174,8 +202,7 @@ impl PieceCounts {
             );
             return Err(Error::new(ErrorKind::Unsupported, message).hint("divide all weights by a common factor"));
         };
-        (self.total_weight, self.total_bytes) = (total_weight, total_bytes);
-        Ok(())
+        Ok((total_weight, total_bytes))
     }
 
     /// Number of distinct pieces; one with other marks is another.
@@ -190,7 +217,7 @@ impl PieceCounts {
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.total_weight == 0
     }
 
     /// Sum of the weights: pieces in the corpus.
@@ -247,7 +274,8 @@ impl PieceCounts {
         file::write(self, out)
     }
 
-    /// Writes `piece<TAB>count` lines in canonical order, pieces escaped to printable UTF-8. Loses the meta-data.
+    /// Writes `piece<TAB>count` lines in canonical order, pieces escaped to printable UTF-8. Loses the meta-data and the
+    /// superpieces.
     ///
     /// # Errors
     /// Those of `out`.

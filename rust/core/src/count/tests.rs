@@ -267,11 +267,14 @@ fn wrong_files_with_a_right_checksum() {
     let length = (header.len() as u32).to_le_bytes();
     let file = |body: &[u8]| signed(&[&[1, 0, 0, 0], &length, header, body]);
     assert_eq!(read(&file(b"\x01\0\x01\0\x01a\x01\0")).unwrap().sorted(), [(&b"a"[..], 1)]);
-    let rows: [(&str, Vec<u8>, &str); 13] = [
+    let rows: [(&str, Vec<u8>, &str); 16] = [
         ("newer version", signed(&[&[2, 0, 0, 0]]), "has version 2, this program reads version 1"),
         ("superwords", file(b"\x02\0\x01\0\x01a\x01\0"), "section of kind 2"),
         ("unknown flag", file(b"\x01\x02\x01\0\x01a\x01\0"), "flags 0x02"),
-        ("second section", file(b"\x01\0\x01\0\x01a\x01\x02"), "section of kind 2"),
+        ("third section", file(b"\x01\0\x01\0\x01a\x01\x03"), "section of kind 3"),
+        ("superwords twice", file(b"\x01\0\x01\0\x01a\x01\x02\0\0\x02\0\0\0"), "section of kind 2"),
+        ("superwords with flags", file(b"\x01\0\x01\0\x01a\x01\x02\x01\0\0"), "flags 0x01"),
+        ("superwords untold", file(b"\x01\0\x01\0\x01a\x01\x02\0\0\0"), "tells of no superpieces, it has some"),
         ("no header", signed(&[&[1, 0, 0, 0], &[0; 4]]), "not JSON"),
         ("huge header", signed(&[&[1, 0, 0, 0], &[0xff; 4], b"{}"]), "ends early"),
         ("meta of numbers", signed(&[&[1, 0, 0, 0], &[14, 0, 0, 0], br#"{"meta":{"a":1"#, b"}}"]), "not JSON"),

@@ -90,14 +90,37 @@ impl Counter {
     /// # Errors
     /// A number of threads, a fraction, a separator or prefix out of bounds; threads that do not start.
     pub fn new(pattern: Pattern, documents: Documents, sample: Sample, threads: usize) -> Result<Self> {
+        Self::start(pattern, None, documents, sample, threads)
+    }
+
+    /// A counter that counts superpieces too, into the second table: what superwords are learned from.
+    ///
+    /// Nearly every sentence is a superpiece of its own, so the second table takes about the size of the text, and 40 bytes
+    /// a sentence; with several threads both, for a moment, twice.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); a pattern that has no superpieces ([`Pattern::superword`]).
+    pub fn with_superwords(pattern: Pattern, documents: Documents, sample: Sample, threads: usize) -> Result<Self> {
+        let superword = pattern.superword()?;
+        Self::start(pattern, Some(superword), documents, sample, threads)
+    }
+
+    fn start(
+        pattern: Pattern,
+        superword: Option<Pattern>,
+        documents: Documents,
+        sample: Sample,
+        threads: usize,
+    ) -> Result<Self> {
         if !(1..=MAX_THREADS).contains(&threads) {
             return Err(Error::argument(format!("threads must be from 1 to {MAX_THREADS}, got {threads}")));
         }
         let meta = [(PATTERN, name_of(&pattern)), (DOCUMENTS, documents.to_string()), (SAMPLE, sample.to_string())];
         Ok(Self {
             splitter: Splitter::new(&documents)?,
-            workers: Workers::start(&pattern, threads)?,
-            filler: Filler::new(pattern, sample.threshold()?),
+            workers: Workers::start(&pattern, superword.as_ref(), threads)?,
+            // A wall is an end of a piece too, so what is cut there is cut for both tables.
+            filler: Filler::new(superword.unwrap_or(pattern), sample.threshold()?),
             sample,
             pushed_bytes: 0,
             n_boms: 0,

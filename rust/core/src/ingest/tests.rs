@@ -226,3 +226,38 @@ fn counters_may_cross_threads() {
     is_shared::<PieceCounts>();
     is_shared::<SampleBySize>();
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// Both tables are those of counting each alone, whatever the threads, blocks and files.
+    #[test]
+    fn superwords_are_counted_beside_pieces(
+        files in vec(text(), 0..4),
+        documents in any_documents(),
+        step in prop_oneof![1usize..2_000, Just(usize::MAX)],
+        threads in 1usize..4,
+    ) {
+        let step = if files.iter().any(|f| f.len() > 1 << 16) { step.max(1_000) } else { step };
+        let count = |pattern: &str| count_whole(&named(pattern), &documents, Sample::All, &files);
+        let counter = Counter::with_superwords(named("gpt2"), documents.clone(), Sample::All, threads).unwrap();
+        let counts = counted(counter, &files, step).unwrap();
+        let (by_piece, by_superpiece) = (count("gpt2"), count("gpt2+superword"));
+        prop_assert_eq!(counts.sorted(), by_piece.sorted());
+        let superpieces = counts.superpieces().unwrap();
+        prop_assert_eq!(superpieces.sorted(), by_superpiece.sorted());
+        prop_assert_eq!(superpieces.total_bytes(), counts.total_bytes());
+        prop_assert_eq!(counts.meta().get(crate::count::SUPERWORDS).map(String::as_str), Some("gpt2+superword"));
+    }
+}
+
+#[test]
+fn a_large_document_is_cut_at_walls() {
+    let document = "비가 온다. 우산을 폈다.\n".repeat(40_000).into_bytes();
+    let mut counter = Counter::with_superwords(named("o200k"), Documents::File, Sample::All, 3).unwrap();
+    counter.push(&document).unwrap();
+    let counts = counter.finish().unwrap();
+    let want = [(" 우산을 폈다.\n".as_bytes(), 40_000), ("비가 온다.".as_bytes(), 40_000)];
+    assert_eq!(counts.superpieces().unwrap().sorted(), want);
+    assert!(Counter::with_superwords(named("none"), Documents::File, Sample::All, 3).is_err());
+}

@@ -20,11 +20,27 @@ pub(super) struct Worker {
     counts: PieceCounts,
     /// Ends within the batch's bytes; from `counted` on they are not counted yet.
     ends: Vec<usize>,
+    /// Counts the superpieces of the same batches, where they are wanted.
+    superpieces: Option<Box<Self>>,
 }
 
 impl Worker {
     fn new(pattern: Pattern) -> Self {
-        Self { pattern, counts: PieceCounts::new(), ends: Vec::new() }
+        Self { pattern, counts: PieceCounts::new(), ends: Vec::new(), superpieces: None }
+    }
+
+    fn with_superpieces(pattern: Pattern, superword: Option<&Pattern>) -> Self {
+        let superpieces = superword.map(|pattern| Box::new(Self::new(pattern.clone())));
+        Self { superpieces, ..Self::new(pattern) }
+    }
+
+    /// What was counted, both tables.
+    fn into_counts(self) -> PieceCounts {
+        let mut counts = self.counts;
+        if let Some(superpieces) = self.superpieces {
+            counts.set_superpieces(superpieces.counts, superpieces.pattern.name().unwrap_or_default());
+        }
+        counts
     }
 
     /// Counts all segments, or fewer if `stop` is set meanwhile.
@@ -52,7 +68,8 @@ impl Worker {
             }
             start = end;
         }
-        self.flush(&batch.bytes, counted).map(drop)
+        self.flush(&batch.bytes, counted)?;
+        self.superpieces.as_mut().map_or(Ok(()), |worker| worker.count(batch, stop))
     }
 
     /// Counts the spans that wait and gives where the last one ends.
@@ -86,11 +103,11 @@ pub(super) enum Workers {
 impl Workers {
     /// # Errors
     /// Those of starting a thread.
-    pub(super) fn start(pattern: &Pattern, n_threads: usize) -> Result<Self> {
+    pub(super) fn start(pattern: &Pattern, superword: Option<&Pattern>, n_threads: usize) -> Result<Self> {
         if n_threads == 1 {
-            return Ok(Self::Here(Box::new(Worker::new(pattern.clone()))));
+            return Ok(Self::Here(Box::new(Worker::with_superpieces(pattern.clone(), superword))));
         }
-        Pool::start(pattern, n_threads).map(Self::Threads)
+        Pool::start(pattern, superword, n_threads).map(Self::Threads)
     }
 
     /// Counts `batch` or hands it to a thread that does, and gives an empty one.
@@ -122,7 +139,7 @@ impl Workers {
     /// What a worker met.
     pub(super) fn finish(self) -> Result<PieceCounts> {
         match self {
-            Self::Here(worker) => Ok(worker.counts),
+            Self::Here(worker) => Ok(worker.into_counts()),
             Self::Threads(pool) => pool.finish(),
         }
     }
@@ -153,14 +170,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Pool {
-    fn start(pattern: &Pattern, n_threads: usize) -> Result<Self> {
+    fn start(pattern: &Pattern, superword: Option<&Pattern>, n_threads: usize) -> Result<Self> {
         let (sender, receiver) = sync_channel(n_threads * WAITING);
         let receiver = Arc::new(Mutex::new(receiver));
         let n_pieces = (0..n_threads).map(|_| AtomicUsize::new(0)).collect();
         let shared = Arc::new(Shared { n_pieces, ..Shared::default() });
         let mut pool = Self { sender: Some(sender), handles: Vec::new(), shared };
         for i in 0..n_threads {
-            let (worker, receiver) = (Worker::new(pattern.clone()), Arc::clone(&receiver));
+            let (worker, receiver) = (Worker::with_superpieces(pattern.clone(), superword), Arc::clone(&receiver));
             let shared = Arc::clone(&pool.shared);
             let run = move || serve(worker, i, &receiver, &shared);
             pool.handles.push(Builder::new().name(format!("bpe-lab count {i}")).spawn(run)?);
@@ -228,7 +245,7 @@ fn serve(mut worker: Worker, i: usize, receiver: &Mutex<Receiver<Batch>>, shared
         batch.clear();
         lock(&shared.spares).push(batch);
     }
-    worker.counts
+    worker.into_counts()
 }
 
 fn next(receiver: &Mutex<Receiver<Batch>>) -> Option<Batch> {

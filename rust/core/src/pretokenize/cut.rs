@@ -19,7 +19,12 @@ use super::classes::{Class, class_at, class_before, code_point_at};
 
 /// See [`Pattern::last_safe_cut`](super::Pattern::last_safe_cut).
 pub(super) fn last_safe_cut(text: &[u8]) -> Option<usize> {
-    (1..text.len()).rev().find(|&pos| is_safe(text, pos))
+    last_safe_cut_where(text, |_| true)
+}
+
+/// The same among the places that `wanted` takes.
+pub(super) fn last_safe_cut_where(text: &[u8], wanted: impl Fn(usize) -> bool) -> Option<usize> {
+    (1..text.len()).rev().find(|&pos| wanted(pos) && is_safe(text, pos))
 }
 
 fn is_safe(text: &[u8], pos: usize) -> bool {

@@ -24,6 +24,7 @@ mod oniguruma;
 mod recognize;
 #[cfg(target_arch = "x86_64")]
 mod simd;
+mod superword;
 #[cfg(test)]
 mod twin;
 mod white;
@@ -49,6 +50,8 @@ pub struct Pattern(Kind);
 #[derive(Clone, Debug)]
 enum Kind {
     Named(Named),
+    /// Superpieces of a named pattern other than `none`.
+    Superword(Named),
     Custom(Arc<Custom>),
 }
 
@@ -148,17 +151,52 @@ impl Pattern {
     /// Every named pattern, in the order they are listed to users.
     pub const NAMES: &'static [&'static str] = &["gpt2", "cl100k", "llama3", "o200k", "none"];
 
+    /// Every superword variant, in the same order: see [`superword`](Self::superword).
+    pub const SUPERWORD_NAMES: &'static [&'static str] =
+        &["gpt2+superword", "cl100k+superword", "llama3+superword", "o200k+superword"];
+
     /// The named pattern: `gpt2` (also r50k, p50k), `cl100k` and `o200k` as tiktoken 0.14 cuts, `llama3` (also cl100k in
     /// Hugging Face's conversions: it differs from `cl100k` only in white space at the end of a text), or `none` (a
-    /// document is one piece).
+    /// document is one piece). With `+superword` behind it, its [superword variant](Self::superword).
     ///
     /// # Errors
     /// An argument error that lists the names.
     pub fn from_name(name: &str) -> Result<Self> {
+        if let Some(base) = superword::base_of(name) {
+            return Ok(Self(Kind::Superword(base)));
+        }
         match Named::ALL.into_iter().find(|named| named.name() == name) {
             Some(named) => Ok(Self(Kind::Named(named))),
             None => Err(Error::argument(format!("unknown pattern {name:?}"))
                 .hint(format!("one of: {}; or give a regular expression", Self::NAMES.join(", ")))),
+        }
+    }
+
+    /// The pattern whose pieces are this one's joined up to the end of the sentence or the line: *superpieces*, in which a
+    /// tokenizer of superwords merges. Itself, where it is one.
+    ///
+    /// ```
+    /// use bpe_lab_core::pretokenize::Pattern;
+    /// let pattern = Pattern::from_name("o200k")?.superword()?;
+    /// assert_eq!(pattern.name(), Some("o200k+superword"));
+    /// let mut ends = Vec::new();
+    /// pattern.split(b"It rains. So\nwe stay.", &mut ends)?;
+    /// assert_eq!(ends, [9, 13, 21]); // It␣rains. ␣So\n we␣stay.
+    /// # Ok::<(), bpe_lab_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Unsupported` for `none`, whose pieces have no walls to take down, and for a user's regex.
+    pub fn superword(&self) -> Result<Self> {
+        match self.0 {
+            Kind::Named(base) if superword::name(base).is_some() => Ok(Self(Kind::Superword(base))),
+            Kind::Superword(_) => Ok(self.clone()),
+            Kind::Named(_) => {
+                Err(Error::unsupported("pattern none has no superpieces: its pieces are whole documents already")
+                    .hint("superwords need a pattern with walls, such as o200k"))
+            }
+            Kind::Custom(_) => Err(Error::unsupported("a regex of one's own has no superpieces")
+                .hint(format!("superwords go with the named patterns: {}", Self::NAMES[..4].join(", ")))),
         }
     }
 
@@ -185,8 +223,9 @@ impl Pattern {
     /// `Unsupported` where Oniguruma reads the text otherwise: tiktoken's `\p{N}{1,3}+`, a repeated group there, takes
     /// any number of digits. An argument error where the regex does not compile.
     pub fn from_hf_regex(regex: &str) -> Result<Self> {
-        match Self::recognize(regex) {
-            Some(named) if regex != cl100k::TIKTOKEN => Ok(named),
+        let superwords = superword::recognize_hf(regex).map(Kind::Superword);
+        match recognize::recognize(regex).map(Kind::Named).or(superwords) {
+            Some(kind) if regex != cl100k::TIKTOKEN => Ok(Self(kind)),
             _ => {
                 oniguruma::check(regex)?;
                 Self::from_regex(regex)
@@ -200,7 +239,8 @@ impl Pattern {
     /// Texts are read as fancy-regex reads them; for those of a `tokenizer.json` see
     /// [`from_hf_regex`](Self::from_hf_regex).
     pub fn recognize(regex: &str) -> Option<Self> {
-        recognize::recognize(regex).map(|named| Self(Kind::Named(named)))
+        let named = recognize::recognize(regex).map(Kind::Named);
+        named.or_else(|| superword::recognize(regex).map(Kind::Superword)).map(Self)
     }
 
     /// The same pattern run by the regex engine: the slow, obvious twin of a named pattern. `None` for `none` and for a
@@ -209,8 +249,10 @@ impl Pattern {
     /// # Errors
     /// None in practice: the texts are tested to compile.
     pub fn regex_twin(&self) -> Result<Option<Self>> {
-        let Kind::Named(named) = &self.0 else { return Ok(None) };
-        let Some(regex) = named.tiktoken_regex() else { return Ok(None) };
+        if matches!(self.0, Kind::Custom(_)) {
+            return Ok(None);
+        }
+        let Some(regex) = self.tiktoken_regex() else { return Ok(None) };
         Ok(Some(Self(Kind::Custom(Arc::new(Custom::new(regex)?)))))
     }
 
@@ -218,6 +260,7 @@ impl Pattern {
     pub fn name(&self) -> Option<&'static str> {
         match &self.0 {
             Kind::Named(named) => Some(named.name()),
+            Kind::Superword(base) => superword::name(*base),
             Kind::Custom(_) => None,
         }
     }
@@ -226,6 +269,7 @@ impl Pattern {
     pub fn tiktoken_regex(&self) -> Option<&str> {
         match &self.0 {
             Kind::Named(named) => named.tiktoken_regex(),
+            Kind::Superword(base) => superword::tiktoken_regex(*base),
             Kind::Custom(custom) => Some(custom.text()),
         }
     }
@@ -236,6 +280,7 @@ impl Pattern {
     pub fn hf_regex(&self) -> Option<&str> {
         match &self.0 {
             Kind::Named(named) => named.hf_regex(),
+            Kind::Superword(base) => superword::hf_regex(*base),
             Kind::Custom(custom) => Some(custom.text()),
         }
     }
@@ -256,6 +301,7 @@ impl Pattern {
         }
         match &self.0 {
             Kind::Named(named) => Ok(named.scan(text, start, limit, ends)),
+            Kind::Superword(base) => Ok(superword::scan(*base, text, start, limit, ends)),
             Kind::Custom(custom) => custom.split(text, start, ends).map(|()| text.len()),
         }
     }
@@ -278,6 +324,7 @@ impl Pattern {
         match &self.0 {
             Kind::Named(Named::None) | Kind::Custom(_) => None,
             Kind::Named(_) => cut::last_safe_cut(text),
+            Kind::Superword(_) => superword::last_safe_cut(text),
         }
     }
 }

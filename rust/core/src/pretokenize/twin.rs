@@ -174,7 +174,7 @@ fn narrow_texts(max: usize) -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-fn any_texts() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn any_texts() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![3 => texts(12), 2 => texts(80), 2 => narrow_texts(12), 2 => narrow_texts(100)]
 }
 

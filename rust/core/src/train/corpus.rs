@@ -114,6 +114,23 @@ impl<C: Cell> Corpus<C> {
         Ok((Self { cells, stretches, stretch_of, lens: vec![1; n_ids + 1], edge: n_ids as u32 }, n_symbols))
     }
 
+    /// Lays out words that have been merged before. Every token owns one cell.
+    pub(super) fn of_words(words: &TokenWords<C>, n_ids: usize, watch: &mut Watch) -> Result<Self> {
+        debug_assert!(n_ids <= C::MAX);
+        let mut room = Room::new();
+        words.iter().for_each(|(tokens, weight)| room.add(tokens.len() as u64, weight));
+        let stretches = room.lay_out()?;
+        let n_cells = stretches.last().map_or(1, |s| s.end as usize);
+        let mut cells = vec![C::of(n_ids as u32); n_cells];
+        for (tokens, weight) in words.iter().filter(|(tokens, _)| tokens.len() > 1) {
+            let start = room.take(weight, tokens.len() + 1);
+            cells[start..start + tokens.len()].copy_from_slice(tokens);
+            watch.spend(tokens.len())?;
+        }
+        let stretch_of = index_of(&stretches, n_cells);
+        Ok(Self { cells, stretches, stretch_of, lens: vec![1; n_ids + 1], edge: n_ids as u32 })
+    }
+
     pub(super) fn edge(&self) -> u32 {
         self.edge
     }
@@ -218,6 +235,46 @@ impl<C: Cell> Corpus<C> {
     }
 }
 
+/// TokenWords as tokens, in no particular order.
+pub(super) struct TokenWords<C> {
+    tokens: Vec<C>,
+    /// Where each word ends among the tokens, and its weight.
+    ends: Vec<(usize, u64)>,
+    /// Weighted.
+    n_tokens: u64,
+}
+
+impl<C> Default for TokenWords<C> {
+    fn default() -> Self {
+        Self { tokens: Vec::new(), ends: Vec::new(), n_tokens: 0 }
+    }
+}
+
+impl<C: Cell> TokenWords<C> {
+    pub(super) fn push_token(&mut self, token: C) {
+        self.tokens.push(token);
+    }
+
+    /// Makes a word of the tokens since the last one; `None` where there are too many in all, weighted.
+    pub(super) fn end_word(&mut self, weight: u64) -> Option<()> {
+        let start = self.ends.last().map_or(0, |&(end, _)| end);
+        let n = (self.tokens.len() - start) as u64;
+        self.n_tokens = weight.checked_mul(n).and_then(|n| self.n_tokens.checked_add(n))?;
+        self.ends.push((self.tokens.len(), weight));
+        Some(())
+    }
+
+    /// Weighted.
+    pub(super) fn n_tokens(&self) -> u64 {
+        self.n_tokens
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&[C], u64)> {
+        let mut start = 0;
+        self.ends.iter().map(move |&(end, weight)| (&self.tokens[std::mem::replace(&mut start, end)..end], weight))
+    }
+}
+
 fn index_of(stretches: &[Stretch], n_cells: usize) -> Vec<u32> {
     let mut i = 0;
     let stretch_at = |start| {
@@ -238,7 +295,7 @@ struct Room {
 
 impl Room {
     fn measure(counts: &PieceCounts, unit: &Unit, watch: &mut Watch) -> Result<(Self, u64)> {
-        let mut room = Self { small: vec![0; 1 << 10], large: BTreeMap::new() };
+        let mut room = Self::new();
         let (mut words, mut total) = (Words::default(), 0u64);
         for record in counts.records() {
             for symbols in words.of(unit, &record) {
@@ -247,13 +304,22 @@ impl Room {
                     .checked_mul(n)
                     .and_then(|weighted| total.checked_add(weighted))
                     .ok_or_else(|| Error::argument(super::TOO_MANY_TOKENS))?;
-                if n > 1 && weight > 0 {
-                    *room.of(weight) += n + 1;
-                }
+                room.add(n, weight);
                 watch.spend(symbols.len())?;
             }
         }
         Ok((room, total))
+    }
+
+    fn new() -> Self {
+        Self { small: vec![0; 1 << 10], large: BTreeMap::new() }
+    }
+
+    /// Makes room for a word of `n` tokens, if it needs any.
+    fn add(&mut self, n: u64, weight: u64) {
+        if n > 1 && weight > 0 {
+            *self.of(weight) += n + 1;
+        }
     }
 
     fn of(&mut self, weight: u64) -> &mut u64 {
@@ -286,7 +352,7 @@ impl Room {
     }
 }
 
-fn too_many_cells() -> Error {
+pub(super) fn too_many_cells() -> Error {
     Error::unsupported("the distinct pieces hold more than 4294967295 symbols")
         .hint("train on a sample, or drop the rarest pieces from the counts")
 }

@@ -55,11 +55,24 @@ pub(super) fn train<C: Cell>(
 ) -> Result<Learned> {
     let (corpus, n_tokens_before) = Corpus::<C>::new(counts, &options.unit, &base_ids, options.n_ids, watch)?;
     let tokens = Tokens::new(options, &base_ids);
-    let (left, right) = (Side::new(corpus.edge()), Side::new(corpus.edge()));
-    let mut trainer = Trainer { corpus, tokens, left, right, beside: Vec::new(), n_tokens: n_tokens_before };
-    let mut steps = Vec::with_capacity(options.n_ids - base_ids.len());
-    let stop = trainer.run(options, tuning, &mut steps, watch)?;
+    let (steps, stop) = go_on(corpus, tokens, n_tokens_before, options, tuning, watch)?;
     Ok(Learned { base_ids, steps, n_tokens_before, stop })
+}
+
+/// Learns more on a corpus of `n_tokens` whose tokens are `tokens`; every token must own one cell.
+pub(super) fn go_on<C: Cell>(
+    corpus: Corpus<C>,
+    tokens: Tokens,
+    n_tokens: u64,
+    options: &TrainOptions,
+    tuning: Tuning,
+    watch: &mut Watch,
+) -> Result<(Vec<Step>, Stop)> {
+    let (left, right) = (Side::new(corpus.edge()), Side::new(corpus.edge()));
+    let mut steps = Vec::with_capacity(options.n_ids.saturating_sub(tokens.len()));
+    let mut trainer = Trainer { corpus, tokens, left, right, beside: Vec::new(), n_tokens };
+    let stop = trainer.run(options, tuning, &mut steps, watch)?;
+    Ok((steps, stop))
 }
 
 struct Trainer<'a, C> {

@@ -2,7 +2,8 @@
 //!
 //! Not for use on a corpus: a merge costs the whole of it. It is what [`train`](super::train) is tested against.
 
-use super::{Learned, Step, Stop, TrainOptions};
+use super::tokens::n_spaces;
+use super::{Learned, Step, Stop, Superwords, TrainOptions, TwoStages};
 use crate::count::{PieceCounts, Record};
 use crate::merges::Merge;
 use crate::{Error, Pair, Result, Symbol, TokenId};
@@ -18,24 +19,58 @@ pub fn train(counts: &PieceCounts, options: &TrainOptions) -> Result<Learned> {
     let mut words = words(counts, options, &base_ids);
     let mut spellings = base_spellings(&base_ids);
     let n_tokens_before = n_tokens(&words)?;
+    let (steps, stop) = learn(&mut words, &mut spellings, options, |spelling| may_merge(options, spelling))?;
+    Ok(Learned { base_ids, steps, n_tokens_before, stop })
+}
+
+/// Learns the same as [`train_superwords`](super::train_superwords).
+///
+/// # Errors
+/// As there, less the interruption.
+pub fn train_superwords(counts: &PieceCounts, options: &TrainOptions, superwords: Superwords) -> Result<TwoStages> {
+    options.base_ids()?;
+    let superpieces = superwords.superpieces(counts, options)?;
+    let mut learned = train(counts, &superwords.first(options))?;
+    let n_steps_first = learned.steps.len();
+    let mut words = words(superpieces, options, &learned.base_ids);
+    let mut spellings = base_spellings(&learned.base_ids);
+    for Merge { left, right, result } in learned.steps.iter().map(|step| step.merge) {
+        result_id(&mut spellings, Pair::new(left, right));
+        words.iter_mut().for_each(|word| word.tokens = merged(&word.tokens, Pair::new(left, right), result));
+    }
+    let n_tokens_between = n_tokens(&words)?;
+    let (steps, stop) = learn(&mut words, &mut spellings, options, |spelling| {
+        n_spaces(spelling) <= superwords.max_spaces && may_merge(options, spelling)
+    })?;
+    learned.steps.extend(steps);
+    learned.stop = stop;
+    Ok(TwoStages { learned, n_steps_first, n_tokens_between })
+}
+
+/// Merges the commonest pair whose result is `allowed`, and again.
+fn learn(
+    words: &mut [Word],
+    spellings: &mut Vec<Vec<Symbol>>,
+    options: &TrainOptions,
+    allowed: impl Fn(&[Symbol]) -> bool,
+) -> Result<(Vec<Step>, Stop)> {
     let mut steps = Vec::new();
     let stop = loop {
         if spellings.len() >= options.n_ids {
             break Stop::Full;
         }
-        let Some((pair, count)) = best(&pair_counts(&words), |pair| may_merge(options, &joined(&spellings, pair)))
-        else {
+        let Some((pair, count)) = best(&pair_counts(words), |pair| allowed(&joined(spellings, pair))) else {
             break Stop::NoPairs;
         };
         if count < options.min_frequency {
             break Stop::TooRare(count);
         }
-        let result = result_id(&mut spellings, pair);
+        let result = result_id(spellings, pair);
         words.iter_mut().for_each(|word| word.tokens = merged(&word.tokens, pair, result));
         let merge = Merge { left: pair.left, right: pair.right, result };
-        steps.push(Step { merge, count, n_tokens: n_tokens(&words)? });
+        steps.push(Step { merge, count, n_tokens: n_tokens(words)? });
     };
-    Ok(Learned { base_ids, steps, n_tokens_before, stop })
+    Ok((steps, stop))
 }
 
 /// A piece as it stands.

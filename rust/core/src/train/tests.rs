@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use std::collections::HashMap;
 
-fn counts_of<'a>(pieces: impl IntoIterator<Item = (&'a [u8], u64)>) -> PieceCounts {
+pub(super) fn counts_of<'a>(pieces: impl IntoIterator<Item = (&'a [u8], u64)>) -> PieceCounts {
     let mut counts = PieceCounts::new();
     pieces
         .into_iter()
@@ -53,7 +53,7 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-fn some_counts() -> impl Strategy<Value = PieceCounts> {
+pub(super) fn some_counts() -> impl Strategy<Value = PieceCounts> {
     let weight = prop_oneof![8 => 1..6u64, 1 => Just(0), 1 => 1..3000u64, 1 => (1u64 << 33)..(1 << 40)];
     prop::collection::vec((piece(), weight), 0..24)
         .prop_map(|pieces| counts_of(pieces.iter().map(|(piece, weight)| (&piece[..], *weight))))
@@ -62,7 +62,7 @@ fn some_counts() -> impl Strategy<Value = PieceCounts> {
 const UNITS: &[&str] = &["byte", "byte-char", "syllable", "jamo", "jamo-char", "jamo-char:filler:compat:nfd-alias"];
 
 prop_compose! {
-    fn some_options()(
+    pub(super) fn some_options()(
         n_merges in 0..90usize,
         unit in prop::sample::select(UNITS),
         raw: bool,
@@ -81,7 +81,7 @@ prop_compose! {
 }
 
 /// From "hold everything" to "count anew for each count that occurs".
-const BARS: [fast::Bar; 3] =
+pub(super) const BARS: [fast::Bar; 3] =
     [|_, _, _| 1, |_, steps, _| steps.last().map_or(9, |step| step.count / 2), |_, _, _| u64::MAX];
 
 proptest! {

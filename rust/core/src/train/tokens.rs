@@ -5,7 +5,8 @@
 //! it would still. Up to then the same merges met the same symbols in both places, from left to right, so `a b` stood
 //! in both, and was merged in both, unless a merge had crossed an end. So `cd` is nowhere to be merged. (It takes that
 //! a merge is refused for its spelling alone, and that every occurrence merges.) So Hugging Face, which would reuse the
-//! id, and rustbpe, which would not, agree.
+//! id, and rustbpe, which would not, agree. Nor does it matter in which text the two places lie, as long as the same merges
+//! were made in both: it holds over both stages of [`superwords`](super::superwords).
 
 use super::TrainOptions;
 use crate::{Symbol, TokenId};
@@ -13,6 +14,8 @@ use crate::{Symbol, TokenId};
 /// What each id is made of.
 pub(super) struct Tokens<'a> {
     options: &'a TrainOptions,
+    /// Most spaces in a token that is made from now on.
+    max_spaces: Option<usize>,
     parts: Vec<Parts>,
     /// Room for one candidate: what is left to spell out, the last part first, and what is spelled.
     rest: Vec<u32>,
@@ -31,7 +34,12 @@ impl<'a> Tokens<'a> {
         for (symbol, id) in base_ids.iter().enumerate() {
             parts[id.0 as usize] = Parts::Base(Symbol(symbol as u32));
         }
-        Self { options, parts, rest: Vec::new(), symbols: Vec::new() }
+        Self { options, max_spaces: None, parts, rest: Vec::new(), symbols: Vec::new() }
+    }
+
+    /// The same with a bound for the spaces in a token.
+    pub(super) fn with_max_spaces(self, max_spaces: usize) -> Self {
+        Self { max_spaces: Some(max_spaces), ..self }
     }
 
     /// How many ids there are.
@@ -48,12 +56,13 @@ impl<'a> Tokens<'a> {
     /// Whether `left` and `right` may become one token.
     pub(super) fn may_merge(&mut self, left: u32, right: u32) -> bool {
         let options = self.options;
-        if options.unit.allows_all() && options.max_token_bytes.is_none() {
+        if options.unit.allows_all() && options.max_token_bytes.is_none() && self.max_spaces.is_none() {
             return true;
         }
         self.spell(left, right);
-        let fits = |max| options.unit.n_bytes(&self.symbols) <= max;
-        options.unit.allows(&self.symbols) && options.max_token_bytes.is_none_or(fits)
+        options.unit.allows(&self.symbols)
+            && self.max_spaces.is_none_or(|max| n_spaces(&self.symbols) <= max)
+            && options.max_token_bytes.is_none_or(|max| options.unit.n_bytes(&self.symbols) <= max)
     }
 
     /// Spells the two tokens out, one after the other.
@@ -68,4 +77,9 @@ impl<'a> Tokens<'a> {
             }
         }
     }
+}
+
+/// How many of `symbols` are U+0020, which is a byte in every unit.
+pub(super) fn n_spaces(symbols: &[Symbol]) -> usize {
+    symbols.iter().filter(|symbol| symbol.0 == u32::from(b' ')).count()
 }
