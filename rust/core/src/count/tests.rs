@@ -359,7 +359,10 @@ fn marked_model(adds: &[(Vec<u8>, Vec<u32>, u64)]) -> MarkedModel {
     model
 }
 
-fn listed(counts: &PieceCounts) -> Vec<((Vec<u8>, Vec<u32>), u64)> {
+/// Piece, marks, weight.
+type Listed = ((Vec<u8>, Vec<u32>), u64);
+
+fn listed(counts: &PieceCounts) -> Vec<Listed> {
     let records = counts.records_sorted();
     records.map(|r| ((r.piece.to_vec(), r.marks.iter().map(|m| m as u32).collect()), r.weight)).collect()
 }
