@@ -22,7 +22,7 @@ from bpe_lab.compare.plan import EVAL, SENTENCES, Entry, Plan, both, parallel
 from bpe_lab.compare.run import Progress, Result, Results, maker, run
 from bpe_lab.compare.texts import Texts
 from bpe_lab.errors import ArgumentError
-from bpe_lab.metrics import METRICS, CutAlike, CutDifferently, Estimate
+from bpe_lab.metrics import METRICS, CutDifferently, Estimate
 
 TRAIN = Texts("train", ["나는 밥을 먹었다. 너는 물을 마셨다.".encode(), "우리는 밥을 먹고 물을 마신다.".encode()] * 4)
 HELD = Texts("held", ["나는 물을 마셨다.".encode(), "너는 빵을 굽는다.".encode(), "漢字 몇 자와 뷁.".encode()])
@@ -202,6 +202,16 @@ def test_explorer_cuts_tile_their_sentences(small: output.Comparison) -> None:
 # -- studies, worked out by hand
 
 
+@pytest.mark.parametrize(("n", "known"), [(9, False), (10, True)])
+def test_no_interval_over_too_few_documents(n: int, known: bool) -> None:
+    held = Texts("held", [text * (i + 1) for i, text in enumerate([HELD.documents[i % 3] for i in range(n)])])
+    plan = tiny(studies.main(["byte"], [280, 300], [], None))
+    results = measured(dataclasses.replace(plan, texts=dict(plan.texts) | {EVAL: held}))
+    value = results.value(results.all[0], "fertility")
+    gap = results.relative(results.all[1], results.all[0], "fertility")
+    assert value and gap and value.value > 0 and (value.low is not None) == known == (gap.low is not None)
+
+
 def test_gini_where_there_are_more_than_two_languages() -> None:
     """Bytes alone (257 ids): 3, 1 and 1 tokens; sum |ci-cj| = 8, mean 5/3, so 8 / (2 * 9 * 5/3) = 4/15."""
     texts = {parallel(lang): Texts(lang, [text.encode()]) for lang, text in (("ko", "가"), ("en", "a"), ("fi", "b"))}
@@ -359,8 +369,8 @@ def test_premium_goes_by_its_interval(value: Estimate, en: str, ko: str) -> None
 
 @pytest.mark.parametrize(("high", "word"), [(0.9, "Yes"), (1.0, "Not resolved")])
 def test_cut_differently_goes_by_its_interval(high: float, word: str) -> None:
-    alike = CutAlike(Estimate(0.8, 0.7, high), (CutDifferently(" 밥을", 3, 3, (" 밥", "을"), (" 밥을",)),))
-    facts = {"alike": alike, "shared": 0.5, "names": ("a", "b")}
+    differing = CutDifferently(" 밥을", 3, 3, (" 밥", "을"), (" 밥을",))
+    facts = {"alike": Estimate(0.8, 0.7, high), "different": (differing,), "shared": 0.5, "names": ("a", "b")}
     case = dataclasses.replace(case_of({"byte 300": {}}), facts={"train-sets": facts})
     says = answers.cut_differently(case).says["en"]
     assert says.startswith(word) and "80.0 % [70.0" in says and "밥을" in says
@@ -410,6 +420,13 @@ def test_the_sample_is_split_by_register_and_nothing_is_in_both() -> None:
     assert not set(train_on.documents) & set(held.documents)
     registers = {d.register for d in sample.documents("ko") if d.text.encode() in set(held.documents)}
     assert registers == {d.register for d in sample.documents("ko")}
+
+
+def test_every_embedded_language_runs() -> None:
+    for lang in presets.SAMPLE_PRESETS:
+        plan = presets.plan_of(presets.Wishes(lang))
+        assert len(plan.texts[EVAL].documents) >= 2 and not set(plan.train.documents) & set(plan.texts[EVAL].documents)
+        assert plan.jobs()
 
 
 def test_no_embedded_sample_of_other_languages() -> None:

@@ -292,8 +292,8 @@ def cut_differently(case: Case) -> Answer:
     if not facts or "alike" not in facts:
         return _not_measured()
     left, right = facts["names"]
-    share = facts["alike"].share
-    words = ", ".join(word.word.strip() for word in facts["alike"].different[:5])
+    share: Estimate = facts["alike"]
+    words = ", ".join(word.word.strip() for word in facts["different"][:5])
     key = "cut-differently" if side(share, 1.0) < 0 else "cut-alike"
     says = joined(
         say(key, left=left, right=right, share=percent(share), shared=f"{100 * facts['shared']:.0f}"),

@@ -78,7 +78,7 @@ class Keeper:
         counts = _core.Measure(candidate.n_ids, kinds, candidate.is_jamo, self._bands)
         counts.add(list(text.documents), encoded.ids, encoded.ends, encoded.offsets, self._threads)
         anatomy = vocabulary_anatomy(candidate.vocab(), kinds) if kinds else None
-        merges = _core.merge_table(candidate.tokenizer._core) if candidate.tokenizer else None
+        merges = candidate.tokenizer.merge_table() if candidate.tokenizer else None
         return Measurement.of(
             counts, candidate.n_tokens, anatomy, merges if merges is not None and len(merges) else None
         )

@@ -24,7 +24,7 @@ BASE_UNIT = "byte"
 """What the studies of text train: the unit is not their question."""
 
 HELD_BACK = 5
-"""Every fifth document of a register of the embedded sample is measured on, never trained on."""
+"""Every fifth document of the embedded sample is measured on, never trained on."""
 
 REGISTERS = {"colloquial": ("chat", "dialogue", "letter"), "written": ("essay", "formal", "news", "recipe", "tech")}
 """Two ways of writing Korean: the embedded sample's training sets."""
@@ -110,20 +110,24 @@ def sample_texts(lang: str) -> tuple[Texts, Texts]:
 
 
 def _held_back(documents: Iterable[sample.SampleDocument]) -> tuple[list[bytes], list[bytes]]:
-    """Return documents to train on, and every fifth of each register to measure on."""
+    """Return documents to train on, and every fifth to measure on; of each register where it has so many."""
     train: list[bytes] = []
     held: list[bytes] = []
-    seen: Counter[tuple[str, str]] = Counter()
-    for document in documents:
-        seen[document.lang, document.register] += 1
-        back = seen[document.lang, document.register] % HELD_BACK == 0
+    seen: Counter[str] = Counter()
+    every = list(documents)
+    sizes = Counter(document.register for document in every)
+    for document in every:
+        group = document.register if sizes[document.register] >= HELD_BACK else ""
+        seen[group] += 1
+        back = seen[group] % HELD_BACK == 0
         (held if back else train).append(document.text.encode())
     return train, held
 
 
 def sample_sources() -> dict[str, Texts]:
-    """Return what `ko` and `en` mean in a mix: the embedded sample without what is held back."""
-    return {name: Texts(name, _held_back(sample.documents(name))[0]) for name in ("ko", "en")}
+    """Return what `ko` and `en` mean in a mix: the embedded sample without the Korean that is held back."""
+    english = [document.text.encode() for document in sample.documents("en")]
+    return {"ko": Texts("ko", _held_back(sample.documents("ko"))[0]), "en": Texts("en", english)}
 
 
 def sample_registers(registers: Sequence[str], name: str) -> tuple[Texts, Texts]:

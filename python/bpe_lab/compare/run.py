@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 Make = Callable[[Entry], "Candidate | Missing | Failed"]
 
 
+MIN_DOCUMENTS = 10
+"""Over fewer documents a bootstrap knows too little of how they differ: values then stand without an interval."""
+
+
 class Progress(NamedTuple):
     """How far a comparison has come."""
 
@@ -107,6 +111,11 @@ class Results:
             self._known[key] = self._value(result, name)
         return self._known[key]
 
+    def on(self, result: Result, text: str, name: str) -> Estimate | None:
+        """Return a metric of one measurement, on any text of the plan."""
+        measurement = result.on.get(text)
+        return _real(measurement.interval(name, seed=self.plan.seed), measurement) if measurement else None
+
     def _value(self, result: Result, name: str) -> Estimate | None:
         match METRICS[name].reads:
             case "given" | "several":
@@ -114,8 +123,7 @@ class Results:
             case "pair":
                 return self._of_pair(result, name)
             case _:
-                measurement = result.on.get(EVAL)
-                return _real(measurement.interval(name, seed=self.plan.seed)) if measurement else None
+                return self.on(result, EVAL, name)
 
     def _of_pair(self, result: Result, name: str) -> Estimate | None:
         """Return a metric of two texts that match document by document: two languages, or a text and its variant."""
@@ -124,7 +132,7 @@ class Results:
             first, second = (self.plan.languages or ("", ""))[:2]
             names = (parallel(first), parallel(second))
         top, below = map(result.on.get, names)
-        return _real(paired(top, below, name, seed=self.plan.seed)) if top and below else None
+        return _real(paired(top, below, name, seed=self.plan.seed), top) if top and below else None
 
     def relative(self, result: Result, other: Result, name: str) -> Estimate | None:
         """Return by what part of `other`'s value `result` differs from it on the evaluation text, document by document.
@@ -140,15 +148,25 @@ class Results:
 
     def _paired(self, result: Result, other: Result, name: str, how: Literal["ratio", "difference"]) -> Estimate | None:
         a, b = result.on.get(EVAL), other.on.get(EVAL)
-        return _real(paired(a, b, name, how=how, seed=self.plan.seed)) if a and b else None
+        return _real(paired(a, b, name, how=how, seed=self.plan.seed), a) if a and b else None
 
 
 def _less_one(x: float | None) -> float | None:
     return None if x is None else x - 1
 
 
-def _real(value: Estimate) -> Estimate | None:
-    return value if value.to_json()["value"] is not None else None
+def _real(value: Estimate, over: Measurement) -> Estimate | None:
+    """Return a value that is a number, with the interval that so many documents can give; else None."""
+    return sure(value, over.n_documents) if value.to_json()["value"] is not None else None
+
+
+def sure(value: Estimate, n_documents: int) -> Estimate:
+    """Return a value without its interval where the documents are too few to give one.
+
+    >>> sure(Estimate(2.0, 1.0, 3.0), 9)
+    Estimate(value=2.0, low=None, high=None)
+    """
+    return value if n_documents >= MIN_DOCUMENTS else Estimate(value.value)
 
 
 def maker(plan: Plan, cache: Cache, vocab_dir: Path | None = None) -> Make:

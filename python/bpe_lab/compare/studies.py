@@ -24,7 +24,7 @@ from bpe_lab.compare.plan import (
     variant,
 )
 from bpe_lab.compare.recipe import parse_tokenizer, short
-from bpe_lab.compare.run import Result, Results
+from bpe_lab.compare.run import Result, Results, sure
 from bpe_lab.metrics import BANDS, KINDS, METRICS, SCRIPTS, TRANSFORMS, CutAlike, Estimate, cut_alike
 
 MAIN, CLOSED, SAMPLES, MIX, TRAIN_SETS = "main", "closed", "samples", "mix", "train-sets"
@@ -497,29 +497,34 @@ def show_train_sets(results: Results, study: Study, plan: Plan) -> Shown:
     """Return trained on x measured on, what two vocabularies share, and the words that are cut differently."""
     shown = [(entry, result) for entry, result in results.of(study) if result.measured]
     places = [held(entry.name) for entry, _ in shown if held(entry.name) in plan.texts]
-    crossed = _crossed(shown, places, plan)
+    crossed = _crossed(results, shown, places)
     if len(shown) < 2:
-        return Shown(tables=(_crossed_table(crossed, places, plan),))
+        return Shown(tables=(_crossed_table(crossed, places),))
     (left, a), (right, b) = shown[:2]
     together = plan.texts[TOGETHER].documents
     found = cut_alike(together, a.cuts[TOGETHER], b.cuts[TOGETHER], top=N_SHOWN, seed=plan.seed)
-    facts = {"shared": shared_vocabulary(a.tokens, b.tokens), "names": (left.name, right.name), "alike": found}
+    facts = {
+        "shared": shared_vocabulary(a.tokens, b.tokens),
+        "names": (left.name, right.name),
+        "alike": sure(found.share, len(together)),
+        "different": found.different,
+    }
     return Shown(
-        (_crossed_figure(crossed, places, plan),),
-        (_crossed_table(crossed, places, plan), _differently(found, left.name, right.name)),
+        (_crossed_figure(crossed, places),),
+        (_crossed_table(crossed, places), _differently(found, left.name, right.name)),
         facts,
     )
 
 
-def _crossed(shown: Sequence[tuple[Entry, Result]], places: Sequence[str], plan: Plan) -> list[tables.Row]:
+def _crossed(results: Results, shown: Sequence[tuple[Entry, Result]], places: Sequence[str]) -> list[tables.Row]:
     return [
         {"trained": entry.name}
-        | {place: tables.estimate(result.on[place].interval("tokens_per_byte", seed=plan.seed)) for place in places}
+        | {place: tables.estimate(results.on(result, place, "tokens_per_byte")) for place in places}
         for entry, result in shown
     ]
 
 
-def _crossed_table(crossed: Sequence[tables.Row], places: Sequence[str], plan: Plan) -> tables.Row:
+def _crossed_table(crossed: Sequence[tables.Row], places: Sequence[str]) -> tables.Row:
     columns = [tables.column("trained", both("trained on", "학습한 글"))]
     for place in places:
         name = place.partition(":")[2]
@@ -529,7 +534,7 @@ def _crossed_table(crossed: Sequence[tables.Row], places: Sequence[str], plan: P
     return tables.table(TRAIN_SETS, both("Trained on, measured on", "학습한 글과 잰 글"), columns, crossed)
 
 
-def _crossed_figure(crossed: Sequence[tables.Row], places: Sequence[str], plan: Plan) -> tables.Row:
+def _crossed_figure(crossed: Sequence[tables.Row], places: Sequence[str]) -> tables.Row:
     points = [
         {
             "x": row["trained"],
