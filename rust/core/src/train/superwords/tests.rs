@@ -42,7 +42,8 @@ fn any_counts() -> impl Strategy<Value = PieceCounts> {
 prop_compose! {
     fn options_and_superwords()(options in some_options(), first: prop::sample::Index, max_spaces in 1..4usize)
         -> (TrainOptions, Superwords) {
-        let n_ids_first = 256 + first.index(options.n_ids - 255);
+        let n_base = options.unit.n_base();
+        let n_ids_first = n_base + first.index(options.n_ids - n_base + 1);
         (options, Superwords { n_ids_first, max_spaces })
     }
 }
@@ -86,8 +87,9 @@ proptest! {
     ) {
         let two = train_superwords(&counts, &options, how, &mut |_| true).unwrap();
         let vocab = vocab_of(&two.learned);
-        prop_assert_eq!(vocab.n_tokens(), 256 + two.learned.steps.len());
-        prop_assert!(two.learned.steps.iter().zip(256..).all(|(step, id)| step.merge.result == TokenId(id)));
+        let n_base = options.unit.n_base();
+        prop_assert_eq!(vocab.n_tokens(), n_base + two.learned.steps.len());
+        prop_assert!(two.learned.steps.iter().zip(n_base as u32..).all(|(step, id)| step.merge.result == TokenId(id)));
         let mut second = two.learned.steps[two.n_steps_first..].iter();
         prop_assert!(second.all(|step| n_spaces_of(&vocab, step.merge.result) <= how.max_spaces));
     }
