@@ -71,7 +71,7 @@ impl Rules {
     #[inline(always)]
     fn any_bytes<'a>(&'a self, piece: &'a [u8]) -> Option<Bytes<'a>> {
         let is_bytes = self.unit.is_bytewise() || piece.is_ascii();
-        is_bytes.then(|| Bytes { bytes: piece, byte_ids: &self.byte_ids, atoms: self.atoms.as_ref() })
+        is_bytes.then_some(Bytes { bytes: piece, byte_ids: &self.byte_ids, atoms: self.atoms.as_ref() })
     }
 
     /// Splits `piece` into first symbols, at most [`Symbols::MAX`] of them, where nothing but merging decides; says
