@@ -124,7 +124,8 @@ pub fn kinds_of_spellings<'a>(
     let mut kinds = vec![Kind::Hole; n_ids];
     let (mut bytes, mut back) = (Vec::new(), Vec::new());
     for (id, spelling) in spellings {
-        (bytes.clear(), back.clear());
+        bytes.clear();
+        back.clear();
         unit.bytes_into(spelling, &mut bytes);
         unit.symbols_into(&bytes, &mut back);
         kinds[id] = match spelling {

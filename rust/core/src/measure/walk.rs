@@ -36,7 +36,7 @@ impl<'a> Windows<'a> {
     #[inline]
     fn token(&mut self, end: usize) {
         self.n_tokens += 1;
-        if self.n_tokens % WINDOW_TOKENS == 0 {
+        if self.n_tokens.is_multiple_of(WINDOW_TOKENS) {
             self.add(0, (end - self.start) as u64);
             self.start = end;
             self.sums.push([0; 3]);
