@@ -59,6 +59,8 @@ class Measurement:
     """What the vocabulary is made of (`vocabulary_anatomy`); empty where unknown."""
     merges: "NDArray[np.uint32] | None" = None
     """Rows (left, right, result), where the tokenizer has listed merges."""
+    _drawn: "dict[tuple[int, int], Floats]" = field(default_factory=dict, repr=False)
+    """Column sums over bootstrap samples by (seed, n_resamples): all columns at once cost what two do."""
 
     @classmethod
     def of(
@@ -142,7 +144,8 @@ class Measurement:
 
     def names(self) -> list[str]:
         """Return the metrics that have a value here, in the order of the table."""
-        return [name for name, m in METRICS.items() if m.reads in _VALUES and self.value(name) == self.value(name)]
+        values = {name: self.value(name) for name, m in METRICS.items() if m.reads in _VALUES}
+        return [name for name, value in values.items() if value == value]
 
     def resampled(self, name: str, seed: int = 0, n_resamples: int = 1000) -> "Floats":
         """Return the metric, a ratio of sums, over each bootstrap sample of the documents.
@@ -150,9 +153,8 @@ class Measurement:
         Equal seeds draw the same documents from texts of as many documents.
         """
         metric = self._metric(name)
-        top, below = self._sums(metric.numerator), self._sums(metric.denominator)
-        drawn = resampling.weights(len(self.blocks), n_resamples, seed)
-        values: Floats = _divide(drawn @ top, drawn @ below)
+        drawn = self._drawn_sums(seed, n_resamples)
+        values: Floats = _divide(self._add(drawn, metric.numerator), self._add(drawn, metric.denominator))
         return values
 
     def without_groups(self, name: str) -> "Floats":
@@ -208,12 +210,18 @@ class Measurement:
     def _column(self, name: str) -> "Counts":
         return self.blocks[:, self.columns.index(name)]
 
-    def _sums(self, columns: tuple[str, ...]) -> "Floats":
-        """Return each block's sum of the columns."""
-        import numpy as np
+    def _add(self, sums: "Floats", columns: tuple[str, ...]) -> "Floats":
+        """Return the sum of some columns of `sums`, row by row."""
+        picked: Floats = sums[:, [self.columns.index(column) for column in columns]].sum(axis=1)
+        return picked
 
-        sums: Floats = np.sum([self._column(column) for column in columns], axis=0, dtype=np.float64)
-        return sums
+    def _drawn_sums(self, seed: int, n_resamples: int) -> "Floats":
+        """Return the sums of all columns over each bootstrap sample of the documents."""
+        key = (seed, n_resamples)
+        if key not in self._drawn:
+            drawn = resampling.weights(len(self.blocks), n_resamples, seed)
+            self._drawn[key] = drawn @ self.blocks.astype("f8")
+        return self._drawn[key]
 
     def _words_interval(self, level: float) -> tuple[float, float]:
         """Return the interval of a mean over word types, each a draw of its own."""
@@ -275,10 +283,9 @@ def paired(
 
 
 def _ratio_of_sums(a: Measurement, b: Measurement, metric: Metric, seed: int, n: int, level: float) -> Estimate:
-    drawn = resampling.weights(len(a.blocks), n, seed)
-    top, below = a._sums(metric.numerator), b._sums(metric.denominator)
-    value = float(_divide(top.sum(), below.sum()))
-    return Estimate(value, *resampling.percentile_interval(_divide(drawn @ top, drawn @ below), level))
+    top, below = a._add(a._drawn_sums(seed, n), metric.numerator), b._add(b._drawn_sums(seed, n), metric.denominator)
+    value = float(_divide(a.total(*metric.numerator), b.total(*metric.denominator)))
+    return Estimate(value, *resampling.percentile_interval(_divide(top, below), level))
 
 
 def _check(level: float, n_resamples: int) -> None:
