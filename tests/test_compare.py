@@ -545,3 +545,12 @@ def test_percents() -> None:
     for wrong in ("1", "0%", "101%", "x%"):
         with pytest.raises(Exception, match="percents"):
             comparing.percents(wrong)
+
+
+def test_superwords_are_compared_with_the_same_recipe_without() -> None:
+    main = studies.main(["byte"], [300], ["unit=byte,vocab=300,superword=280:4,name=byte superwords"], None)
+    plan = tiny(main)
+    found = [Result(f"c{i}", e, "main") for i, e in enumerate(main.entries)]
+    case = wording.Case(plan, Given(plan, found, {}, lambda a, b, name: Estimate(-0.06, -0.07, -0.05)), {})
+    says = answers.whole_words(case).says if len(case.ladder()) > 1 else answers._superwords(case)
+    assert says and "byte superwords: -6.0 % [-7.0, -5.0], resolved" in says["en"]

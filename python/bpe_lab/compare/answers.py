@@ -214,8 +214,8 @@ def _superwords(case: Case) -> Both | None:
 def _with_and_without(case: Case, key: str) -> list[tuple[Result, Result]]:
     """Return each measured recipe that has a key, with the recipe that lacks nothing but that."""
     measured = {result.entry.recipe: result for result in case.results.all if result.measured}
-    bare = {recipe: ",".join(p for p in recipe.split(",") if not p.startswith(key)) for recipe in measured}
-    return [(measured[r], measured[b]) for r, b in bare.items() if b != r and b in measured]
+    bare = {recipe: ",".join(p for p in recipe.split(",") if not p.startswith((key, "name="))) for recipe in measured}
+    return [(measured[r], measured[b]) for r, b in bare.items() if key in r and b in measured]
 
 
 # -- 5: how much text

@@ -255,8 +255,8 @@ PHRASES: dict[str, Both] = {
         "고를 것: {chosen}. 토큰 수는 {other} 쪽과 비슷하고({gap}) 음절을 덜 자른다({cut}; {verdict}).",
     ),
     "unit-effect": both(
-        "At one size the choice of unit moves the tokens of the text by up to {gap} ({best} to {worst}): {verdict}.",
-        "크기가 같을 때 단위에 따른 토큰 수 차이는 최대 {gap}({best} → {worst}): {verdict}.",
+        "At one size the recipes lie up to {gap} apart in tokens ({best} to {worst}): {verdict}.",
+        "크기가 같을 때 레시피에 따른 토큰 수 차이는 최대 {gap}({best} → {worst}): {verdict}.",
     ),
     "size-effect": both(
         "A larger vocabulary, {small} to {large}, changes the tokens of the text by {gap}: {verdict}.",

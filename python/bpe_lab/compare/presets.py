@@ -49,7 +49,10 @@ PRESETS: Mapping[str, Preset] = {
     "ko": Preset(
         _KO_UNITS,
         (8_000, 16_000, 32_000),
-        ("unit=byte,vocab=32000,superword=24k:4", "unit=jamo,vocab=32000,superword=24k:4"),
+        (
+            "unit=byte,vocab=32000,superword=24k:4,name=byte superwords",
+            "unit=jamo,vocab=32000,superword=24k:4,name=jamo superwords",
+        ),
     ),
     "": Preset(("byte", "byte-char"), (8_000, 16_000, 32_000)),
 }
@@ -59,7 +62,10 @@ SAMPLE_PRESETS: Mapping[str, Preset] = {
     "ko": Preset(
         _KO_UNITS,
         (1_024, 2_048, 4_096),
-        ("unit=byte,vocab=4096,superword=3k:4", "unit=jamo,vocab=4096,superword=3k:4"),
+        (
+            "unit=byte,vocab=4096,superword=3k:4,name=byte superwords",
+            "unit=jamo,vocab=4096,superword=3k:4,name=jamo superwords",
+        ),
         (3, 10, 30, 100),
         _KO_MIXES,
     ),
