@@ -16,6 +16,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+/// A state of a piece while it merges: the rank of the merge just made, and the ids.
+type StepOut = (Option<u32>, Vec<u32>);
+
 /// An immutable tokenizer, and the workspaces that its callers take turns with.
 #[pyclass(name = "Tokenizer", module = "bpe_lab._core", frozen)]
 pub(crate) struct PyTokenizer {
@@ -324,7 +327,7 @@ impl PyTokenizer {
         py: Python<'_>,
         text: &[u8],
         edges: PyReadonlyArray1<'_, u64>,
-    ) -> PyResult<Vec<Vec<(Option<u32>, Vec<u32>)>>> {
+    ) -> PyResult<Vec<Vec<StepOut>>> {
         let states = self.inner.steps_with_edges(text, &crate::morphemes::edges(&edges)).or_raise(py)?;
         let plain = |(rank, ids): (_, Vec<TokenId>)| (rank, ids.into_iter().map(|id| id.0).collect());
         Ok(states.into_iter().map(|states| states.into_iter().map(plain).collect()).collect())
@@ -384,7 +387,7 @@ impl PyTokenizer {
         self.inner.merges().pairs().iter().map(|m| (m.left.0, m.right.0)).collect()
     }
 
-    fn steps(&self, piece: &[u8]) -> Vec<(Option<u32>, Vec<u32>)> {
+    fn steps(&self, piece: &[u8]) -> Vec<StepOut> {
         let steps = self.inner.encoder().steps(piece).into_iter();
         steps.map(|(rank, ids)| (rank, ids.into_iter().map(|id| id.0).collect())).collect()
     }
