@@ -357,7 +357,9 @@ def test_ios_by_hand() -> None:
 # The counter against its twin.
 
 letters = st.sampled_from([*FRAGMENTS, *OLD_HANGUL[0].split(), "각ㅋ漢あЯ1.", "\u1100\u1161\u11a8", "\uffa1", "\u11a8"])
-piece = st.one_of(letters.map(str.encode), st.text(max_size=3).map(str.encode), st.sampled_from(BAD_BYTES))
+# What this Python knows: the twin's regex may have newer tables than the core, which give unassigned characters a script.
+assigned = st.characters(codec="utf-8", exclude_categories=["Cn"])
+piece = st.one_of(letters.map(str.encode), st.text(assigned, max_size=3).map(str.encode), st.sampled_from(BAD_BYTES))
 document = st.lists(piece, max_size=10).map(b"".join)
 
 
