@@ -50,6 +50,20 @@ def test_special_ids() -> None:
 
 
 @pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("sylable", r"unknown unit \"sylable\" \(one of: byte,"),
+        ("jamo:alias", "unknown options .*alias.*for example jamo:filler:nfd-alias"),
+        ("syllable:seen=0", "for example syllable:seen=5"),
+        ("byte:filler", "unit byte has no options"),
+    ],
+)
+def test_no_units(typed: str, told: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=told):
+        arguments.unit(typed)
+
+
+@pytest.mark.parametrize(
     ("data", "shown"),
     [
         ("사과".encode(), "사과"),

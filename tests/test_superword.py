@@ -271,7 +271,8 @@ def test_what_is_no_place(text: str) -> None:
     ("options", "message"),
     [
         ({"superword": "301"}, "300 ids.*got 301"),
-        ({"superword": "200"}, "between 256 ids.*299.*got 199"),
+        ({"superword": "256"}, "at 257 ids .*unit byte.* or more, got 256"),
+        ({"superword": "290", "unit": "jamo"}, "at least 324 for unit jamo"),
         ({"superword": "280", "pattern": "none"}, "pattern none has no superpieces"),
         ({"superword": "280", "pattern": r"\w+|\W+"}, "a regex of one's own has no superpieces"),
     ],

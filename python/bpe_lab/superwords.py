@@ -50,12 +50,18 @@ class Superwords(NamedTuple):
         """Return the one text of equal choices."""
         return f"{self.first}:{self.max_spaces}"
 
-    def check(self, vocab_size: int) -> None:
-        """Refuse a stage two that begins beyond the vocabulary.
+    def check(self, vocab_size: int, least: int = 0, unit: str = "byte") -> None:
+        """Refuse a stage two that begins beyond the vocabulary, or below `least`: base symbols of `unit` and specials.
 
         Raises:
-            ArgumentError: `first` is above `vocab_size`.
+            ArgumentError: `first` is above `vocab_size` or below `least`.
         """
+        if self.first < least:
+            raise ArgumentError(
+                f"superwords must begin at {least} ids (special tokens and base symbols of unit {unit}) or more, "
+                f"got {self.first}",
+                "with 8,000 ids, 6k is a usual place",
+            )
         if self.first > vocab_size:
             raise ArgumentError(
                 f"superwords must begin at {vocab_size} ids (the vocabulary) or fewer, got {self.first}",

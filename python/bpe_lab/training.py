@@ -293,9 +293,10 @@ def learn(
     alphabet = _core.Unit.named(unit)
     cut_by, stages = pattern_from(chosen), None if superword is None else Superwords.parse(superword)
     alphabet.check(cut_by)
-    _check_size(vocab_size, alphabet.resolve(counts), len(specials))
+    resolved = alphabet.resolve(counts)
+    _check_size(vocab_size, resolved, len(specials))
     if stages is not None:
-        stages.check(vocab_size)
+        stages.check(vocab_size, resolved.n_base + len(specials), alphabet.name)
         cut_by = cut_by.superword()
         check_counted(counts, cut_by.name)
     started = time.monotonic()
@@ -305,7 +306,7 @@ def learn(
             passed = time.monotonic() - started
             progress(Progress("merge", 0, None, len(counts), n_ids, n_ids_wanted, passed))
 
-    second = None if stages is None else (max(0, stages.first - len(specials)), stages.max_spaces)
+    second = None if stages is None else (stages.first - len(specials), stages.max_spaces)
     n_ids = vocab_size - len(specials)
     learned = _core.train(counts, n_ids, alphabet.name, tie, min_frequency, max_token_bytes, watch, second)
     if strict_vocab and learned.n_ids + len(specials) < vocab_size:

@@ -291,4 +291,7 @@ def unit(text: str) -> str:
     """
     from bpe_lab import _core
 
-    return _core.Unit.named(text).name
+    try:
+        return _core.Unit.named(text).name
+    except ArgumentError as e:
+        raise argparse.ArgumentTypeError(f"{e.message} ({e.hint})" if e.hint else e.message) from e

@@ -154,14 +154,13 @@ def plan_train(args: argparse.Namespace) -> TrainPlan:
 
 
 def _superword(args: argparse.Namespace) -> str | None:
-    """Return the one text of what `--superword` said, checked against the vocabulary and the pattern."""
+    """Return the one text of what `--superword` said, checked against the pattern."""
     from bpe_lab.superwords import Superwords
     from bpe_lab.tokenizer import pattern_from
 
     if args.superword is None:
         return None
     superwords = Superwords.parse(args.superword)
-    superwords.check(args.vocab)
     if (pattern := arguments.chosen_pattern(args)) is not None:
         pattern_from(pattern).superword()
     return str(superwords)
@@ -180,6 +179,10 @@ def _check_vocabulary(learning: Learning) -> None:
         raise ArgumentError(f"--vocab must be at most {_MOST_IDS}, got {learning.vocab_size}")
     if "" in learning.special_tokens:
         raise ArgumentError("a special token is empty")
+    if learning.superword is not None:
+        from bpe_lab.superwords import Superwords
+
+        Superwords.parse(learning.superword).check(learning.vocab_size, least, learning.unit)
 
 
 def _n_base(unit: str) -> int:
