@@ -195,7 +195,7 @@ def test_tokens_alone_are_conjoining_letters() -> None:
     assert [t.decode() for t in first.tokens] == list(nfd("한국"))
     assert tokenizer.steps("한국")[0][-1].tokens == ["한국".encode()]
     assert dict(tokenizer.vocab())[onset] == "\u1107".encode()
-    assert str(tokenizer.show("밭")) == "ᄇ|ᅡ|ᇀ"
+    assert str(tokenizer.show("밭")) == "⟨밭:ㅂ⟩|⟨밭:ㅏ⟩|⟨밭:ㅌ⟩"
 
 
 def test_bytes_are_read_in_parts(tokenizer: Tokenizer) -> None:
