@@ -169,7 +169,12 @@ def read_parallel(sources: Sequence[str], languages: Sequence[str] | None = None
         raise CorpusError(f"parallel texts must have equally many lines: {counted}", "line n must say the same in all")
     if not lines[0]:
         raise CorpusError(f"{', '.join(sources)}: no lines")
-    return ParallelTexts("/".join(_short_name(source) for source in sources), named, lines)
+    return ParallelTexts("/".join(_joined_name(source) for source in sources), named, lines)
+
+
+def _joined_name(source: str) -> str:
+    """Return `a.dev+a.devtest` without folders."""
+    return "+".join(map(_short_name, source.split("+")))
 
 
 def sample_pairs() -> ParallelTexts:
