@@ -437,6 +437,23 @@ def test_vocab(run: Run, tokenizer: Path) -> None:
     assert "400 tokens, 1 special, unit byte, pattern o200k" in done.talk
 
 
+def test_vocab_of_jamo(run: Run, corpus: Path) -> None:
+    """256 bytes, 67 jamo, filler, escape, closer, then merges: what has no bytes has a name, and ids are told apart."""
+    run("train", "corpus.txt", "--vocab", "340", "--unit", "jamo:filler:nfd-alias", "-o", "jamo.bpe")
+    rows = [row.split() for row in run("vocab", "jamo.bpe").text.splitlines()[1:]]
+    assert [row[2] for row in rows[:340]] == ["byte"] * 256 + ["symbol"] * 70 + ["merge"] * 13 + ["special"]
+    assert [row[1:] for row in rows[322:326]] == [
+        ["3", "symbol", '"⟨-ㅎ⟩"'],
+        ["0", "symbol", r'"\{filler}"'],
+        ["0", "symbol", r'"\{escape}"'],
+        ["0", "symbol", r'"\{closer}"'],
+    ]
+    found = run("vocab", "jamo.bpe", "--json").json["vocabulary"]
+    assert found[323]["name"] == "filler" and "name" not in found[322]
+    same = run("vocab", "jamo.bpe", "--diff", "jamo.bpe", "--json").json
+    assert same["counts"][0]["tokens"] == 340 and not same["other_id"]
+
+
 def test_vocab_find(run: Run, tokenizer: Path) -> None:
     done = run("vocab", tokenizer, "--find", "다", "--json").json
     assert (done["schema"], done["command"]) == (1, "vocab")

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from bpe_lab import Tokenizer
 
 _DIFF_ROWS = 20
+_N_BYTES = 256
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,9 @@ class Entry:
     id: int
     token: bytes
     kind: str
-    """`byte`, `merge` or `special`."""
+    """`byte`, `symbol` (another base symbol), `merge` or `special`."""
+    name: str = ""
+    """What a base symbol without bytes of its own is called: `filler`, `escape`, `closer`."""
 
 
 @dataclass(frozen=True)
@@ -83,14 +87,32 @@ def run_vocab(args: argparse.Namespace, terminal: Terminal) -> int:
 def entries(tokenizer: "Tokenizer", find: str | None = None) -> list[Entry]:
     """Return the tokens by id, all of them or those that contain `find`."""
     special_ids = set(tokenizer.special_tokens.values())
+    symbols = _symbols(tokenizer)
     wanted = os.fsencode(find or "")
-    return [Entry(id, token, _kind(id, token, special_ids)) for id, token in tokenizer.vocab() if wanted in token]
+    return [
+        Entry(id, token, _kind(id, token, special_ids, symbols), symbols.get(id, ""))
+        for id, token in tokenizer.vocab()
+        if wanted in token
+    ]
 
 
-def _kind(id: int, token: bytes, special_ids: set[int]) -> str:
+def _kind(id: int, token: bytes, special_ids: set[int], symbols: dict[int, str]) -> str:
     if id in special_ids:
         return "special"
+    if id in symbols:
+        return "symbol"
     return "byte" if len(token) == 1 else "merge"
+
+
+def _symbols(tokenizer: "Tokenizer") -> dict[int, str]:
+    """Return the base symbols that are no bytes: id -> name, which is empty for those that have bytes."""
+    if tokenizer.n_base == _N_BYTES:
+        return {}
+    made = {*tokenizer.merge_table()[:, 2].tolist(), *tokenizer.special_tokens.values()}
+    symbols = [(id, token) for id, token in tokenizer.vocab() if id not in made and len(token) != 1]
+    options = tokenizer.unit.split(":")
+    names = iter(["filler"] * ("filler" in options) + ["escape", "closer"] * ("nfd-alias" in options))
+    return {id: "" if token else next(names, "") for id, token in symbols}
 
 
 def _list(args: argparse.Namespace, terminal: Terminal, tokenizer: "Tokenizer") -> None:
@@ -111,10 +133,16 @@ def _list(args: argparse.Namespace, terminal: Terminal, tokenizer: "Tokenizer") 
 
 def _table(rows: list[Entry]) -> Iterator[str]:
     from bpe_lab.cli.table import lines, quoted
+
+    shown = ((e.id, len(e.token), e.kind, quoted(_shown(e))) for e in rows)
+    return lines((">id", ">bytes", "kind", "text"), shown)
+
+
+def _shown(entry: Entry) -> str:
+    """Return the token as one line: a symbol without bytes as the native file writes it."""
     from bpe_lab.visible import visible
 
-    shown = ((e.id, len(e.token), e.kind, quoted(visible(e.token))) for e in rows)
-    return lines((">id", ">bytes", "kind", "text"), shown)
+    return f"\\{{{entry.name}}}" if entry.name else visible(entry.token)
 
 
 def _json_entry(entry: Entry) -> dict[str, Any]:
@@ -126,20 +154,32 @@ def _json_entry(entry: Entry) -> dict[str, Any]:
         "text": text_or_none(entry.token),
         "length": len(entry.token),
         "kind": entry.kind,
+        **({"name": entry.name} if entry.name else {}),
     }
 
 
 def difference(here: list[Entry], there: list[Entry]) -> Difference:
     """Compare two vocabularies by the bytes of their tokens."""
-    others = {(e.token, e.kind == "special"): e for e in there}
-    own = {(e.token, e.kind == "special") for e in here}
-    pairs = [(e, others.get((e.token, e.kind == "special"))) for e in here]
+    others = _identified(there)
+    own = _identified(here)
+    pairs = [(e, others.get(key)) for key, e in own.items()]
     return Difference(
         same=sum(other is not None and other.id == e.id for e, other in pairs),
         moved=[(e, other.id) for e, other in pairs if other is not None and other.id != e.id],
         only_here=[e for e, other in pairs if other is None],
         only_there=[e for key, e in others.items() if key not in own],
     )
+
+
+def _identified(entries: list[Entry]) -> dict[tuple[bytes, str, bool, int], Entry]:
+    """Key entries by their bytes; units of jamo have several of the same, such as a vowel and it with a filler."""
+    seen: Counter[tuple[bytes, str, bool]] = Counter()
+    found = {}
+    for e in entries:
+        key = (e.token, e.name, e.kind == "special")
+        found[*key, seen[key]] = e
+        seen[key] += 1
+    return found
 
 
 def _diff(args: argparse.Namespace, terminal: Terminal, tokenizer: "Tokenizer", other: "Tokenizer") -> None:
@@ -168,7 +208,6 @@ def _diff_lines(
     args: argparse.Namespace, found: Difference, here: list[Entry], there: list[Entry], limit: int | None
 ) -> Iterator[str]:
     from bpe_lab.cli.table import lines, quoted
-    from bpe_lab.visible import visible
 
     yield f"here   {args.tokenizer}: {len(here):,} tokens"
     yield f"there  {args.diff}: {len(there):,} tokens"
@@ -181,7 +220,7 @@ def _diff_lines(
             yield from _table(some[:limit])
     if found.moved:
         yield f"\nsame bytes, other id{_first(found.moved, limit)}:"
-        moved = ((e.id, id, quoted(visible(e.token))) for e, id in islice(found.moved, limit))
+        moved = ((e.id, id, quoted(_shown(e))) for e, id in islice(found.moved, limit))
         yield from lines((">here", ">there", "text"), moved)
 
 
