@@ -177,7 +177,7 @@ def _identified(entries: list[Entry]) -> dict[tuple[bytes, str, bool, int], Entr
     found = {}
     for e in entries:
         key = (e.token, e.name, e.kind == "special")
-        found[*key, seen[key]] = e
+        found[(*key, seen[key])] = e
         seen[key] += 1
     return found
 
