@@ -172,7 +172,8 @@ class Wishes:
     percents: tuple[float, ...] | None = None
     mixes: tuple[str, ...] | None = None
     sources: Mapping[str, Texts] = field(default_factory=dict)
-    """What names in recipes and mixes mean, beside the languages of the embedded sample."""
+    """What names in recipes and mixes mean, beside the corpus under the name of its language, or without a corpus the
+    languages of the embedded sample."""
     command: str | None = None
     seed: int = 0
     threads: int | None = None
@@ -194,7 +195,9 @@ def plan_of(wishes: Wishes) -> Plan:
     pairs = wishes.pairs or (sample_pairs() if wishes.embedded else None)
     languages = _languages(wishes.lang, pairs)
     sets = _train_sets(wishes)
-    sources = {**sample_sources(), **{name: train for name, (train, _) in sets.items()}, **wishes.sources}
+    named = sample_sources() if wishes.embedded else {wishes.lang: train}
+    sources = {**named, **{name: train for name, (train, _) in sets.items()}, **wishes.sources}
+    _check_mixes(chosen.mixes, wishes.lang, sources)
     texts = _measured_texts(wishes.lang, held_out, pairs, languages, sets)
     if wishes.gold:
         texts[GOLD] = Texts("gold morphemes", wishes.gold.documents)
@@ -221,6 +224,23 @@ def _chosen(wishes: Wishes) -> Preset:
         found = Preset(more=wishes.tokenizers)
     percents = found.percents if wishes.percents is None else wishes.percents
     return replace(found, percents=percents, mixes=found.mixes if wishes.mixes is None else wishes.mixes)
+
+
+def _check_mixes(mixes: Sequence[str], lang: str, sources: Mapping[str, Texts]) -> None:
+    """Refuse mixes that name no text, or in which no part is of the language asked about.
+
+    Raises:
+        ArgumentError: the mix, the name, and what there is.
+    """
+    for text in mixes:
+        names = [name for name, _ in Recipe.parse(f"mix={text}").mix]
+        if unknown := [name for name in names if name not in sources]:
+            raise ArgumentError(
+                f"--mix {text}: nothing is called {unknown[0]!r}; there are: {', '.join(sorted(sources))}",
+                f"say which text it is: --source {unknown[0]}=FILE",
+            )
+        if lang not in names:
+            raise ArgumentError(f"--mix {text} has no part called {lang!r}, whose share the figure is about")
 
 
 def _title(wishes: Wishes) -> Both:
