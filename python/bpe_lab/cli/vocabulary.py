@@ -177,7 +177,8 @@ def _identified(entries: list[Entry]) -> dict[tuple[bytes, str, bool, int], Entr
     found = {}
     for e in entries:
         key = (e.token, e.name, e.kind == "special")
-        found[(*key, seen[key])] = e
+        numbered = (*key, seen[key])
+        found[numbered] = e
         seen[key] += 1
     return found
 
