@@ -172,13 +172,13 @@ def count(text: str | bytes) -> Counts:
     return Counts(**named)
 
 
-def eojeols(text: bytes) -> list[tuple[int, int]]:
-    """Return where each eojeol of `text` begins and ends, in bytes: maximal runs of what is not White_Space.
+def eojeols(text: str | bytes) -> list[tuple[int, int]]:
+    """Return where each eojeol of `text` begins and ends, in bytes of UTF-8: maximal runs of what is not White_Space.
 
-    >>> eojeols("사과가 열렸다.".encode())
+    >>> eojeols("사과가 열렸다.")
     [(0, 9), (10, 20)]
     """
-    return _core.hangul_eojeols(text)
+    return _core.hangul_eojeols(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text)
 
 
 def _one(char: str) -> str:
