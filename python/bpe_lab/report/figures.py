@@ -19,8 +19,8 @@ FONT = (
 )
 """Latin first and Hangul by its name, each as the reader's system has it; no font travels with the page."""
 
-_SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right"]
-_DASHES = [[1, 0], [6, 3], [2, 2], [9, 3, 2, 3], [4, 2], [12, 3], [1, 3]]
+_SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left"]
+_DASHES = [[1, 0], [6, 3], [2, 2], [9, 3, 2, 3], [4, 2], [12, 3], [1, 3], [8, 2, 2, 2, 2, 2]]
 _LINE_HEIGHT = 260
 _BAR_STEP, _GROUPED_STEP = 28, 12
 _PLAIN = ",.12~g"

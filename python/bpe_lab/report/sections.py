@@ -167,7 +167,7 @@ def _row(row: Part, columns: list[Part], forms: dict[str, str], by_id: dict[str,
         "note": row.get("note") or about.get("note"),
         "empty": status in ("missing", "failed"),
         "ranked": status not in STATUSES and bool(row.get("ranked", about.get("ranked", True))),
-        "cells": [_cell(row.get(c["key"]), forms[c["key"]], by_id if c["key"] == "candidate" else {}) for c in columns],
+        "cells": [_cell_of(row, c, forms, by_id) for c in columns],
     }
 
 
@@ -177,6 +177,13 @@ def _candidate(row: Part, by_id: dict[str, Part]) -> Part:
         if isinstance(row.get(key), str) and row[key] in by_id:
             return by_id[row[key]]
     return next((c for c in by_id.values() if c["name"] == row.get("name")), {})
+
+
+def _cell_of(row: Part, column: Part, forms: dict[str, str], by_id: dict[str, Part]) -> Part:
+    cell = _cell(row.get(column["key"]), forms[column["key"]], by_id if column["key"] == "candidate" else {})
+    if column.get("unit") == "%" and cell["number"] is not None:
+        cell["word"] += "\u00a0%"
+    return cell
 
 
 def _cell(value: Any, form: str, by_id: dict[str, Part]) -> Part:

@@ -65,6 +65,8 @@ def form_of(unit: str | None, values: Iterable[Any], given: str | None = None) -
     numbers = [number for value in values for number in (point(value), *(ends(value) or ())) if number is not None]
     if given and _usable(given, numbers):
         return given
+    if unit == "%":
+        return "g" if not numbers or not all(float(number).is_integer() for number in numbers) else ",d"
     if unit in _SHARES:
         return f".{_share_decimals(numbers)}%"
     whole = all(float(number).is_integer() for number in numbers)

@@ -10,6 +10,7 @@ const MARKS = {
   cross: "M-1.5,-4.5h3v3h3v3h-3v3h-3v-3h-3v-3h3Z",
   "triangle-down": "M0,4.4L4.4,-3.6H-4.4Z",
   "triangle-right": "M4.4,0L-3.6,4.4V-4.4Z",
+  "triangle-left": "M-4.4,0L3.6,4.4V-4.4Z",
 };
 
 async function drawChart(index) {
