@@ -88,7 +88,9 @@ def _add_studies(parser: arguments.Parser) -> None:
     group.add_argument(
         "--samples", type=percents, metavar="LIST", help="1%%,3%%,10%%,30%%,100%%: how much text is enough"
     )
-    group.add_argument("--mix", type=mixes, metavar="LIST", help="ko:1/en:99,ko:50/en:50: the premium by mix")
+    group.add_argument(
+        "--mix", type=mixes, metavar="LIST", help="ko:1/en:99,ko:50/en:50: tokens beside the other language, by mix"
+    )
     group.add_argument("--vocab-dir", metavar="DIR", help="where published vocabularies lie (NAME.tiktoken)")
     group.add_argument("--seed", type=arguments.size, default=0, metavar="N", help="of the bootstrap (default 0)")
     group.add_argument("--no-cache", action="store_true", help="train and measure everything anew, and keep nothing")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bpe_lab.compare import studies
-from bpe_lab.compare.phrases import QUESTIONS, VERDICTS, joined, language, say
+from bpe_lab.compare.phrases import QUESTIONS, VERDICTS, joined, language, say, text_name
 from bpe_lab.compare.plan import Both
 from bpe_lab.compare.run import Result
 from bpe_lab.compare.wording import (
@@ -40,8 +40,9 @@ class Answer:
     """What of the question a language model's loss would answer."""
 
 
-def _not_measured(needs_model: Both | None = None) -> Answer:
-    return Answer(say("not-measured"), [], needs_model)
+def _not_measured(needs_model: Both | None = None, what: str | Both | None = None) -> Answer:
+    """Say that there is no figure, and which option or recipes would give one."""
+    return Answer(say("measured-with", what=what) if what else say("not-measured"), [], needs_model)
 
 
 def _absent(case: Case) -> Both | None:
@@ -132,14 +133,14 @@ def premium(case: Case) -> Answer:
     """Is Korean cut finer than English."""
     rows = case.values("premium")
     if not rows or case.plan.languages is None:
-        return _not_measured()
+        return _not_measured(what="--parallel x.ko x.en")
     other = language(case.plan.languages[1])
     sides = {"finer": 1, "coarser": -1, "as-fine": 0}
     grouped = {key: [row for row in rows if side(row[1], 1.0) == where] for key, where in sides.items()}
     raw = case.results.value(rows[0][0], "byte_premium")
     says = joined(
         *(say(key, rows=listed(found, number), other=other) for key, found in grouped.items() if found),
-        say("raw-bytes", bytes=number(raw)) if raw else None,
+        say("raw-bytes", bytes=number(raw), other=other) if raw else None,
         _mix(case),
         _absent(case),
     )
@@ -154,7 +155,8 @@ def _mix(case: Case) -> Both | None:
         return None
     (low, a), (high, b) = (pick(found, key=lambda pair: float(pair[0].x)) for pick in (min, max))
     key = "mix-decides" if _apart(a, b) else "mix-open"
-    return say(key, low=f"{low.x:g}", a=number(a), high=f"{high.x:g}", b=number(b))
+    first = language(case.plan.languages[0]) if case.plan.languages else ""
+    return say(key, low=f"{low.x:g}", a=number(a), high=f"{high.x:g}", b=number(b), first=first)
 
 
 def _apart(a: Estimate, b: Estimate) -> bool:
@@ -171,7 +173,7 @@ def whole_words(case: Case) -> Answer:
     """Does a whole word as one token pay."""
     ladder, needs = case.ladder(), say("loss-of-words")
     if len(ladder) < 2:
-        return _not_measured(needs)
+        return _not_measured(needs, say("two-sizes"))
     ends = [ladder[0], ladder[-1]]
     says = joined(_length(case, *ends), _band_gain(case, *ends), _room(case, ends), _superwords(case))
     figures = figures_of(case, "one_token_eojeol", "context_eojeol_p50", among=ends)
@@ -225,10 +227,10 @@ def enough_text(case: Case) -> Answer:
     """How much text is enough, and which sample of it."""
     facts = case.facts.get(studies.SAMPLES)
     if not facts:
-        return _not_measured()
+        return _not_measured(what="--samples 1%,3%,10%,30%,100%")
     rows, within = facts["rows"], f"{100 * studies.WITHIN:g}"
     told = "; ".join(
-        f"{row['sample']:g} %: {signed(Estimate(**row['most_more']))}, {100 * row['recovered']['value']:.0f} %"
+        f"{row['sample']:g} % → {signed(Estimate(**row['most_more']))}, {100 * row['recovered']['value']:.0f} %"
         for row in rows
         if row["sample"] < 100
     )
@@ -290,8 +292,8 @@ def cut_differently(case: Case) -> Answer:
     """Is the same word cut differently by tokenizers trained on other text."""
     facts = case.facts.get(studies.TRAIN_SETS)
     if not facts or "alike" not in facts:
-        return _not_measured()
-    left, right = facts["names"]
+        return _not_measured(what="--train-sets a.txt b.txt")
+    left, right = map(text_name, facts["names"])
     share: Estimate = facts["alike"]
     words = ", ".join(word.word.strip() for word in facts["different"][:5])
     key = "cut-differently" if side(share, 1.0) < 0 else "cut-alike"
@@ -309,14 +311,15 @@ def other_scripts(case: Case) -> Answer:
     """What becomes of Hanja and other scripts."""
     names = ("tokens_per_char_hanja", "fallback_hanja", "vocab_atomic_ideographs")
     tokens, fallback, atoms = map(case.values, names)
-    if not tokens:
+    old, others = case.values("old_hangul"), _others(case)
+    if not tokens and not old and not others:
         return _not_measured()
-    old = case.values("old_hangul")
+    figures = {"tokens": listed(tokens, number), "fallback": listed(fallback, percent), "atoms": listed(atoms, count)}
     says = joined(
-        say("hanja", tokens=listed(tokens, number), fallback=listed(fallback, percent), atoms=listed(atoms, count)),
-        _dearer(case, tokens),
+        say("hanja", **figures) if tokens else say("no-hanja"),
+        _dearer(case, tokens) if tokens else None,
         say("old-hangul", rows=listed(old, number)) if old else None,
-        _others(case),
+        others,
     )
     return Answer(says, figures_of(case, *names[:2]))
 
@@ -328,7 +331,9 @@ def _dearer(case: Case, hanja: list[Row]) -> Both:
         hangul = case.results.value(result, "tokens_per_char_hangul")
         if hangul and value.low is not None and hangul.high is not None and value.low > hangul.high:
             names.append(result.entry.name)
-    return say("hanja-dearer", names=", ".join(names)) if names else say("hanja-open")
+    if not names:
+        return say("hanja-open")
+    return say("hanja-dearer", names=say("everywhere") if len(names) == len(hanja) else ", ".join(names))
 
 
 def _others(case: Case) -> Both | None:

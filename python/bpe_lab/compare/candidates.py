@@ -246,7 +246,10 @@ def _load(spec: Loaded, vocab_dir: Path | None) -> Candidate:
     if path.suffix == ".model" and _core.detect_format(_beginning(path)) is None:
         from bpe_lab.compare.foreign import SentencePiece
 
-        return SentencePiece(spec.title, path.read_bytes())
+        try:
+            return SentencePiece(spec.title, path.read_bytes())
+        except RuntimeError as e:
+            raise FormatError(f"{path} is no SentencePiece model", "name a model that sentencepiece wrote") from e
     try:
         return Ours(spec.title, Tokenizer.load(path, pattern=spec.pattern))
     except UnsupportedError:

@@ -8,9 +8,9 @@ from typing import Any
 
 from bpe_lab.compare import studies
 from bpe_lab.compare.phrases import VERDICTS, language, say
-from bpe_lab.compare.plan import Both
-from bpe_lab.compare.run import Result
-from bpe_lab.compare.wording import LM_COMMAND, Case, Row, number, percent, side, signed, verdict
+from bpe_lab.compare.plan import EVAL, Both, both
+from bpe_lab.compare.run import MIN_DOCUMENTS, Result
+from bpe_lab.compare.wording import LM_COMMAND, Case, Row, more, number, percent, side, signed, verdict
 from bpe_lab.metrics import Estimate
 
 NEAR = 0.01
@@ -24,7 +24,8 @@ _STRENGTH = {"clear": "clear", "small": "leans", "unresolved": "unresolved"}
 
 def summary(case: Case) -> list[dict[str, Any]]:
     """Return what to choose and how sure that is, then what is open."""
-    lines = (_choice(case), _unit_effect(case), _size_effect(case), _dearest(case), _model_open(case))
+    effects = _unit_effect(case), _size_effect(case)
+    lines = (_choice(case), *effects, _few_documents(case), _dearest(case), _model_open(case))
     return [says | {"strength": strength} for says, strength in (line for line in lines if line)]
 
 
@@ -71,8 +72,12 @@ def _shortest(best: Result, second: Result, gap: Estimate | None) -> Line:
     """Choose what needs the fewest tokens; where the next one may need as few, say that this text does not tell."""
     word = verdict(gap)
     key = "choose-none" if word == "unresolved" else "choose-shortest"
-    told = say(key, best=best.entry.name, second=second.entry.name, gap=signed(gap), verdict=VERDICTS[word])
+    told = say(key, best=best.entry.name, second=second.entry.name, gap=_gap(gap), verdict=VERDICTS[word])
     return told, _STRENGTH[word]
+
+
+def _gap(gap: Estimate | None) -> Both:
+    return more(gap) if gap else both("?")
 
 
 def _sparing(case: Case, chosen: Result, other: Result) -> Line | None:
@@ -80,10 +85,10 @@ def _sparing(case: Case, chosen: Result, other: Result) -> Line | None:
     fewer = case.results.difference(chosen, other, "broken_syllables")
     if not fewer or not fewer.clear_of_zero or fewer.value > 0:
         return None
-    cut = " / ".join(percent(value) for _, value in case.values("broken_syllables", (chosen, other)))
+    cut, other_cut = (percent(value) for _, value in case.values("broken_syllables", (chosen, other)))
     gap = signed(case.results.relative(chosen, other, "tokens_per_byte"))
-    names = {"chosen": chosen.entry.name, "other": other.entry.name}
-    return say("choose-sparing", **names, gap=gap, cut=cut, verdict=VERDICTS["clear"]), "clear"
+    figures = {"gap": gap, "cut": cut, "other_cut": other_cut, "verdict": VERDICTS["clear"]}
+    return say("choose-sparing", chosen=chosen.entry.name, other=other.entry.name, **figures), "clear"
 
 
 def _unit_effect(case: Case) -> Line | None:
@@ -106,7 +111,15 @@ def _size_effect(case: Case) -> Line | None:
 def _effect(case: Case, key: str, result: Result, other: Result, **names: str) -> Line:
     gap = case.results.relative(result, other, "tokens_per_byte")
     word = verdict(gap)
-    return say(key, gap=signed(gap), verdict=VERDICTS[word], **names), _STRENGTH[word]
+    return say(key, gap=_gap(gap), verdict=VERDICTS[word], **names), _STRENGTH[word]
+
+
+def _few_documents(case: Case) -> Line | None:
+    """Say that there are no intervals, where it is so: a large difference that is not resolved looks odd otherwise."""
+    n = case.plan.texts[EVAL].n_documents
+    if n >= MIN_DOCUMENTS or len(comparable(case)) < 2:
+        return None
+    return say("few-documents", n=n, least=MIN_DOCUMENTS), "unresolved"
 
 
 def _dearest(case: Case) -> Line | None:

@@ -8,7 +8,6 @@ import io
 import json
 import platform
 import time
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,13 +104,14 @@ def comparison(plan: Plan, results: Results, seconds: float) -> Comparison:
 
 def _made_by(plan: Plan, seconds: float) -> dict[str, Any]:
     from bpe_lab import __version__
+    from bpe_lab._core import UNICODE_VERSION
 
     return {
         "bpe_lab": __version__,
         "command": plan.command,
         "seconds": round(seconds, 1),
         "python": platform.python_version(),
-        "unicode": unicodedata.unidata_version,
+        "unicode": UNICODE_VERSION,
         "seed": plan.seed,
     }
 
@@ -181,6 +181,7 @@ def _explorer(plan: Plan, results: Results) -> dict[str, Any]:
         "sentences": [{"id": f"s{i + 1}", "text": text, "note": None} for i, text in enumerate(texts)],
         "cuts": {r.id: [r.cuts[SENTENCES].of(i).tolist() for i in range(len(texts))] for r in shown},
         "candidates": [r.id for r in shown],
+        "typing": {r.id: r.typing for r in shown if r.typing},
     }
 
 
@@ -191,7 +192,7 @@ def cell_text(cell: Any, lang: str, unit: str | None = None, with_interval: bool
     """Return a cell of a table as text.
 
     >>> cell_text({"value": 0.123, "low": 0.1, "high": 0.15}, "en", "share"), cell_text(None, "en")
-    ('12.3%', '-')
+    ('12.3 %', '-')
     >>> cell_text({"value": 2.378, "low": 2.3, "high": 2.45}, "en", "ratio", True)
     '2.378 [2.300, 2.450]'
     """
@@ -211,9 +212,9 @@ def _number(x: float | None, unit: str | None) -> str:
     if x is None:
         return "-"
     if unit == "share":
-        return f"{100 * x:.1f}%"
+        return f"{100 * x:.1f} %"
     if unit == "%":
-        return f"{x:g}"
+        return f"{x:g} %"
     if float(x).is_integer() and (abs(x) >= 10 or unit in ("tokens", "count", "ids", None)):
         return f"{x:,.0f}"
     return f"{x:,.0f}" if abs(x) >= 1000 else f"{x:.1f}" if abs(x) >= 100 else f"{x:.3f}"

@@ -34,8 +34,8 @@ def joined(*parts: Both | None) -> Both:
 
 
 VERDICTS = {
-    "clear": both("resolved", "구간이 0을 벗어남"),
-    "small": both("resolved, and too small to matter", "구간은 0을 벗어나나 차이가 작아 의미 없음"),
+    "clear": both("a sure difference", "확실한 차이"),
+    "small": both("a sure difference, too small to matter", "확실하지만 무시할 만한 차이"),
     "unresolved": both("not resolved on this text", "이 글로는 가릴 수 없음"),
 }
 """What is said of a difference."""
@@ -47,6 +47,18 @@ LANGUAGES = {
     "zh": both("Chinese", "중국어"),
 }
 """Names of languages in sentences; others stand as they are given."""
+
+TEXTS = {
+    "colloquial": both("colloquial", "구어"),
+    "written": both("written", "문어"),
+}
+"""Names of the embedded sample's training sets; those of the user's stand as they are given."""
+
+
+def text_name(name: str) -> Both:
+    """Return what a training set is called."""
+    return TEXTS.get(name, both(name))
+
 
 QUESTIONS = (
     both("Is Hangul in the vocabulary at all, and how much of it?", "어휘에 한글이 들어 있는가, 얼마나 들어 있는가?"),
@@ -81,6 +93,11 @@ QUESTIONS = (
 
 PHRASES: dict[str, Both] = {
     "not-measured": both("This was not measured in this comparison.", "이번 비교에서는 재지 않았다."),
+    "measured-with": both(
+        "This was not measured in this comparison; what it takes: {what}.",
+        "이번 비교에서는 재지 않았다. 재려면: {what}.",
+    ),
+    "two-sizes": both("one unit in two sizes", "한 단위를 두 가지 크기로"),
     "absent": both(
         "Not on this machine, so not counted: {names}; their rows say how to get them.",
         "이 기계에 없어 세지 못한 것: {names}. 구하는 법은 표의 해당 행에 있다.",
@@ -120,44 +137,47 @@ PHRASES: dict[str, Both] = {
         "음절보다 작은 조각은 모두 바이트다.",
     ),
     "least-broken": both(
-        "Over the whole text {best} breaks the fewest syllables, {least}, and {worst} the most, {most}; its lead over"
-        " {second} is {verdict}.",
+        "Over the whole text {best} breaks the fewest syllables, {least}, and {worst} the most, {most}. Between the"
+        " first and the second, {second}: {verdict}.",
         "글 전체에서 음절을 가장 덜 자르는 것: {best}, {least}. 가장 많이 자르는 것: {worst}, {most}."
-        " 두 번째({second})와 벌어진 차이: {verdict}.",
+        " 첫째와 둘째({second}) 사이: {verdict}.",
     ),
     # 3
     "finer": both(
-        "Finer, by so many tokens for one of the same sentences in {other}: {rows}.",
-        "더 잘게 잘린다. 같은 뜻의 문장에 드는 토큰이 {other} 문장의 몇 배인가: {rows}.",
+        "Finer, in more tokens than the same sentences in {other}; times theirs: {rows}.",
+        "더 잘게 잘린다. 같은 뜻의 {other} 문장과 견준 토큰 배수: {rows}.",
     ),
     "coarser": both(
-        "Not finer, fewer tokens than in {other} (times): {rows}.",
-        "더 잘게 잘리지 않는다. {other} 문장보다 토큰이 적은 것(배): {rows}.",
+        "Not finer, in fewer tokens than the same sentences in {other}; times theirs: {rows}.",
+        "더 잘게 잘리지 않고 토큰이 오히려 적다. 같은 뜻의 {other} 문장과 견준 토큰 배수: {rows}.",
     ),
     "as-fine": both(
-        "Not resolved on these sentences: {rows}.",
-        "이 문장들로는 가릴 수 없는 것: {rows}.",
+        "Not resolved on these sentences; tokens, times those in {other}: {rows}.",
+        "이 문장들로는 가릴 수 없는 것({other} 문장과 견준 토큰 배수): {rows}.",
     ),
     "raw-bytes": both(
-        "In bytes the sentences are {bytes} times as long.",
-        "바이트로는 {bytes}배다.",
+        "In bytes the sentences are {bytes} times as long as in {other}.",
+        "바이트로 재면 {other} 문장의 {bytes}배다.",
     ),
     "mix-decides": both(
-        "The mix of the training text decides it: with {low} % it is {a}, with {high} % {b}.",
-        "학습 글의 혼합이 이를 정한다. 몫이 {low} %일 때 {a}배, {high} %일 때 {b}배.",
+        "It hangs on the mix of the training text: where {low} % of it is {first}, {a} times the tokens; where {high} %"
+        " is, {b} times.",
+        "학습 글을 어떻게 섞었는지에 달려 있다. {first} 비율이 {low} %일 때 {a}배, {high} %일 때 {b}배.",
     ),
     "mix-open": both(
-        "With {low} % in training it is {a}, with {high} % {b}: the intervals overlap, so this is not resolved.",
-        "학습 글의 몫이 {low} %일 때 {a}배, {high} %일 때 {b}배. 구간이 겹쳐 가릴 수 없다.",
+        "Whether it hangs on the mix of the training text is not resolved: where {low} % of it is {first}, {a} times"
+        " the tokens; where {high} % is, {b} times.",
+        "학습 글을 어떻게 섞었는지에 달려 있는지는 가릴 수 없다. {first} 비율이 {low} %일 때 {a}배,"
+        " {high} %일 때 {b}배.",
     ),
     # 4
     "longer-tokens": both(
-        "In length: from {small} to {large}, eojeol that are one token go {ones}, and the tokens of the text change by"
-        " {gap} ({verdict}).",
+        "In length: from {small} to {large}, the share of eojeol that are one token goes {ones}, and the tokens of the"
+        " text change by {gap} ({verdict}).",
         "길이({small} → {large}): 한 토큰인 어절 {ones}, 글의 토큰 수 변화 {gap}({verdict}).",
     ),
     "band-gain": both(
-        "Tokens an eojeol change by {common} among the 1,000 commonest, by {unseen} among those unseen in training.",
+        "Tokens per eojeol change by {common} among the 1,000 commonest, by {unseen} among those unseen in training.",
         "어절당 토큰 수 변화: 가장 흔한 1,000개에서 {common}, 학습 글에 없던 어절에서 {unseen}.",
     ),
     "context": both(
@@ -165,8 +185,9 @@ PHRASES: dict[str, Both] = {
         "문맥: 1,024토큰에 드는 어절 {room}(중앙값).",
     ),
     "superwords": both(
-        "Tokens over several words (superwords) change the tokens of the text by {rows}.",
-        "여러 어절에 걸친 토큰(superword)을 쓸 때 글의 토큰 수 변화: {rows}.",
+        "Tokens over several words (superwords) change the tokens of the text, beside the same recipe without them:"
+        " {rows}.",
+        "여러 어절에 걸친 토큰(superword)을 더하면 글의 토큰 수 변화: {rows}.",
     ),
     "loss-of-words": both("whether it pays in a model's loss", "모델의 손실에서도 이득인지"),
     # 5
@@ -175,13 +196,15 @@ PHRASES: dict[str, Both] = {
         "{n}번 뽑은 것이 모두 전체와 {within} % 안에 드는 가장 작은 표본: {sample} %.",
     ),
     "not-enough": both(
-        "No sample below the whole stays within {within} % of it: these {size} bytes are not enough, and more would"
-        " help.",
-        "전체보다 작은 표본은 어느 것도 {within} % 안에 들지 않는다. 이 {size}바이트로는 모자라고, 더 있으면 나아진다.",
+        "No sample below the whole stays within {within} % of it: these {size} bytes are not enough, and more"
+        " would probably help.",
+        "전체보다 작은 표본은 어느 것도 {within} % 안에 들지 않는다. 이 {size}바이트로는 모자라며,"
+        " 더 있으면 나아질 것이다.",
     ),
     "samples": both(
-        "Tokens above the full text in the worst draw, and share of the full vocabulary found again: {rows}.",
-        "가장 나쁜 표본이 전체보다 더 쓰는 토큰, 전체 어휘 가운데 되찾은 몫: {rows}.",
+        "How many more tokens the worst draw of a size needs than the full text, and how much of the full vocabulary"
+        " the draws find again: {rows}.",
+        "표본 크기마다, 가장 나쁜 표본이 전체보다 더 쓰는 토큰과 전체 어휘 가운데 되찾은 비율: {rows}.",
     ),
     "draws-matter": both(
         "Which documents are drawn matters: draws of one size lie up to {apart} apart (at {sample} %).",
@@ -205,8 +228,8 @@ PHRASES: dict[str, Both] = {
         "글자보다 작은 토큰으로 적힌 글자: {chars}. 그런 글자가 든 어절: {eojeol}.",
     ),
     "unk-loses": both(
-        "There is a point: without it <unk> would lose, of the eojeol (of the characters), {rows}.",
-        "까닭이 있다. 이것이 없으면 <unk>로 잃는 어절(글자): {rows}.",
+        "There is a point: vocabularies without them write <unk> and lose, of the eojeol (of the characters), {rows}.",
+        "까닭이 있다. 이것이 없는 어휘가 <unk>로 잃는 어절(글자): {rows}.",
     ),
     "unk-loses-nothing": both(
         "On this text closed vocabularies lose nothing: {rows}.",
@@ -228,9 +251,11 @@ PHRASES: dict[str, Both] = {
     "differing-words": both("The commonest that differ: {words}.", "다르게 잘린 가장 흔한 어절: {words}."),
     # 9
     "hanja": both(
-        "Tokens a Hanja: {tokens}. Hanja written with bytes: {fallback}. Ideographs that are a token: {atoms}.",
+        "Tokens for a Hanja: {tokens}. Hanja written with bytes: {fallback}. Ideographs that are a token: {atoms}.",
         "한자 한 자의 토큰 수: {tokens}. 바이트로 적힌 한자: {fallback}. 한 토큰인 한자의 수: {atoms}.",
     ),
+    "no-hanja": both("The held-out text holds no Hanja.", "떼어 둔 글에는 한자가 없다."),
+    "everywhere": both("every tokenizer here", "여기 있는 토크나이저 모두"),
     "hanja-dearer": both(
         "Surely dearer than a Hangul syllable in {names}.",
         "한글 음절보다 분명히 비싼 것: {names}.",
@@ -239,37 +264,45 @@ PHRASES: dict[str, Both] = {
         "Whether a Hanja is dearer than a Hangul syllable is not resolved.",
         "한자가 한글 음절보다 비싼지는 가릴 수 없다.",
     ),
-    "old-hangul": both("Tokens a syllable of old Hangul: {rows}.", "옛한글 한 음절의 토큰 수: {rows}."),
-    "other-scripts": both("Tokens a character of other scripts: {rows}.", "다른 문자 한 자의 토큰 수: {rows}."),
+    "old-hangul": both("Tokens for a syllable of old Hangul: {rows}.", "옛한글 한 음절의 토큰 수: {rows}."),
+    "other-scripts": both("Tokens for a character of other scripts: {rows}.", "다른 문자 한 자의 토큰 수: {rows}."),
     # what to choose
     "choose-shortest": both(
-        "Choose {best}: the fewest tokens on the held-out text; the next, {second}, needs {gap} ({verdict}).",
-        "고를 것: {best}. 떼어 둔 글에서 토큰이 가장 적다. 다음은 {second}, 토큰 {gap}({verdict}).",
+        "Choose {best}: the fewest tokens on the held-out text. The next, {second}, needs {gap} tokens ({verdict}).",
+        "고를 것: {best}. 떼어 둔 글에 드는 토큰이 가장 적다. 그다음인 {second}: 토큰이 {gap} 든다({verdict}).",
     ),
     "choose-none": both(
-        "This text does not tell {best} from {second}: {gap} tokens. Choose by what else you need.",
-        "이 글로는 {best}, {second} 가운데 무엇이 나은지 가릴 수 없다(토큰 {gap}). 다른 쓰임새로 고른다.",
+        "This text does not tell {best} from {second}, which needs {gap} tokens. Choose by what else you need.",
+        "이 글로는 {best}, {second} 가운데 무엇이 나은지 가릴 수 없다(뒤쪽에 토큰이 {gap} 든다)."
+        " 필요한 다른 점을 보고 고른다.",
     ),
     "choose-sparing": both(
-        "Choose {chosen}: about as few tokens as {other} ({gap}), and fewer broken syllables ({cut}; {verdict}).",
-        "고를 것: {chosen}. 토큰 수는 {other} 쪽과 비슷하고({gap}) 음절을 덜 자른다({cut}; {verdict}).",
+        "Choose {chosen}: about as few tokens as {other} ({gap}), and fewer syllables cut inside: {cut} against"
+        " {other_cut} ({verdict}).",
+        "고를 것: {chosen}. 토큰 수는 {other} 쪽과 비슷하고({gap}) 음절을 덜 자른다."
+        " 잘린 음절 {cut}, {other} 쪽은 {other_cut}({verdict}).",
     ),
     "unit-effect": both(
-        "At one size the recipes lie up to {gap} apart in tokens ({best} to {worst}): {verdict}.",
-        "크기가 같을 때 레시피에 따른 토큰 수 차이는 최대 {gap}({best} → {worst}): {verdict}.",
+        "The most that a recipe costs at one size: {worst} needs {gap} tokens than {best} ({verdict}).",
+        "크기가 같을 때 레시피에 따라 가장 크게 벌어지는 차이: {worst} 쪽이 {best} 쪽보다 토큰이 {gap} 든다"
+        "({verdict}).",
     ),
     "size-effect": both(
-        "A larger vocabulary, {small} to {large}, changes the tokens of the text by {gap}: {verdict}.",
-        "어휘를 키우면({small} → {large}) 글의 토큰 수 변화는 {gap}: {verdict}.",
+        "A larger vocabulary: {large} needs {gap} tokens than {small} ({verdict}).",
+        "어휘를 키우면: {large} 쪽이 {small} 쪽보다 토큰이 {gap} 든다({verdict}).",
     ),
     "dearest": both(
         "Of the tokenizers loaded, {name} charges most: {value} times as many tokens for {first} as for {second}.",
         "불러온 토크나이저 가운데 가장 비싼 것: {name}."
         " 같은 뜻의 {first} 문장에 {second} 문장의 {value}배 토큰이 든다.",
     ),
+    "few-documents": both(
+        "Measured on {n} documents, too few for intervals (they take {least}): no difference above is resolved.",
+        "문서 {n}건으로 쟀다. 구간을 내기에는 적어({least}건부터) 위의 어떤 차이도 가릴 수 없다.",
+    ),
     "model-open": both(
-        "Whether shorter text makes a better model, no count can tell: {command}",
-        "글이 짧아지면 모델도 나아지는지는 세어서 알 수 없다: {command}",
+        "Whether fewer tokens make a better model no count can tell; a language model can: {command}",
+        "토큰이 적으면 모델도 나아지는지는 세어서는 알 수 없고, 언어 모델로 재야 한다: {command}",
     ),
 }
 """Sentences by key."""

@@ -14,10 +14,24 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from bpe_lab.compare.cache import Cache
 from bpe_lab.compare.candidates import Candidate, Failed, Missing, load_candidate
 from bpe_lab.compare.keeping import Keeper
-from bpe_lab.compare.plan import EVAL, GOLD, OLD_HANGUL, Both, Entry, Job, Plan, Study, both, parallel, variant
+from bpe_lab.compare.plan import (
+    EVAL,
+    GOLD,
+    OLD_HANGUL,
+    SENTENCES,
+    Both,
+    Entry,
+    Job,
+    Plan,
+    Study,
+    both,
+    parallel,
+    variant,
+)
 from bpe_lab.compare.recipe import Loaded, parse_tokenizer
 from bpe_lab.compare.texts import training_text
 from bpe_lab.compare.trained import Trainer
+from bpe_lab.interop.browser import browser_tables
 from bpe_lab.metrics import METRICS, Estimate, Measurement, gini, paired
 from bpe_lab.metrics.morphology import morphology
 
@@ -83,6 +97,8 @@ class Result:
     given: dict[str, Estimate] = field(default_factory=dict)
     """Metrics that no measurement holds: what a closed vocabulary loses, morphology."""
     cost: Cost | None = None
+    typing: dict[str, Any] | None = None
+    """What a page can encode with (`interop.browser`), where a study wants sentences shown and the page can follow."""
 
     @property
     def measured(self) -> bool:
@@ -240,6 +256,8 @@ def _measure(result: Result, candidate: Candidate, job: Job, plan: Plan, keeper:
             _note_loss(result, candidate, kept.loss)
     for name in job.cuts:
         result.cuts[name] = Cuts(*keeper.cuts(candidate, plan.texts[name]))
+    if SENTENCES in job.cuts and candidate.tokenizer:
+        result.typing = browser_tables(candidate.tokenizer)
     result.given |= _given(result, candidate, plan)
     result.cost = Cost(seconds, max(speeds, default=None))
 

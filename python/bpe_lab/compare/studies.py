@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from bpe_lab.compare import tables
+from bpe_lab.compare.phrases import language, text_name
 from bpe_lab.compare.plan import (
     EVAL,
     GOLD,
@@ -59,7 +60,9 @@ def entry_of(text: str) -> Entry:
     if vocab is None:
         return Entry(text, spec.title, spec.title, "")
     rest = spec.title.replace(f" {short(vocab)}", "", 1)
-    return Entry(text, f"{rest} {vocab:,}" if rest != spec.title else rest, rest, vocab)
+    unit, _, options = rest.partition(" ")
+    name = " ".join(filter(None, (unit, f"{vocab:,}", options)))
+    return Entry(text, name if rest != spec.title else rest, rest, vocab)
 
 
 MAIN_COLUMNS = (
@@ -147,6 +150,10 @@ def _main_figures(results: Results, study: Study, few: list[Result]) -> Iterable
             "premium",
             "premium",
             both("Tokens, times those of the other language", "같은 뜻의 글에 드는 토큰 배수"),
+            both(
+                "The same sentences in both languages; 1 is equal. The dashed line is the same ratio in bytes.",
+                "같은 뜻의 문장을 두 언어로. 1이면 같다. 점선은 바이트로 잰 배수.",
+            ),
             **_byte_line(results, few),
         )
     yield _grouped(
@@ -156,6 +163,7 @@ def _main_figures(results: Results, study: Study, few: list[Result]) -> Iterable
         "stacked-bar",
         _ANATOMY,
         both("Hangul in the vocabulary", "어휘 속 한글"),
+        both("Tokens of the vocabulary that hold Hangul or pieces of it.", "한글이나 그 조각이 든 어휘의 토큰 수."),
         both("tokens", "토큰"),
         ",d",
     )
@@ -166,6 +174,7 @@ def _main_figures(results: Results, study: Study, few: list[Result]) -> Iterable
         "stacked-bar",
         [f"emitted_{kind}" for kind in KINDS],
         both("What a token is, in the text", "글에 쓰인 토큰은 무엇인가"),
+        both("Share of the tokens of the held-out text.", "떼어 둔 글의 토큰 가운데 차지하는 비율."),
         both("share of tokens", "토큰 비율"),
         ".1%",
     )
@@ -175,6 +184,7 @@ def _main_figures(results: Results, study: Study, few: list[Result]) -> Iterable
         "broken-syllables",
         "broken_syllables",
         both("Syllables cut by a token's edge", "토큰 경계가 자른 음절"),
+        both("Share of the held-out text's syllables.", "떼어 둔 글의 음절 가운데 차지하는 비율."),
     )
     yield _grouped(
         results,
@@ -183,6 +193,7 @@ def _main_figures(results: Results, study: Study, few: list[Result]) -> Iterable
         "grouped-bar",
         tuple(TRANSFORMS),
         both("The same text, written otherwise", "같은 글을 달리 적으면"),
+        both("Tokens, times those of the text as it was; 1 is unmoved.", "원래 글과 견준 토큰 배수. 1이면 그대로다."),
         both("tokens, times", "토큰 배수"),
     )
     yield _grouped(
@@ -192,6 +203,7 @@ def _main_figures(results: Results, study: Study, few: list[Result]) -> Iterable
         "grouped-bar",
         [f"band_fertility_{band}" for band in BANDS],
         both("Common and rare eojeol", "흔한 어절과 드문 어절"),
+        both("By rank of the eojeol in the training text.", "학습 글에서 어절이 몇 번째로 흔한지에 따라."),
         both("tokens per eojeol", "어절당 토큰"),
     )
     if any(results.value(r, "morpheme_recall") for r in few):
@@ -224,13 +236,15 @@ def _byte_line(results: Results, few: list[Result]) -> dict[str, Any]:
     return {"reference": [{"y": value.value, "label": both("raw bytes", "바이트 그대로")}]} if value else {}
 
 
-def _bars(results: Results, few: list[Result], id: str, name: str, title: Both, **more: Any) -> tables.Row:
+def _bars(
+    results: Results, few: list[Result], id: str, name: str, title: Both, caption: Both, **more: Any
+) -> tables.Row:
     rows = [tables.point(result.entry.name, results.value(result, name)) for result in few]
     return tables.figure(
         id,
         "bar",
         title,
-        _formula(name),
+        caption,
         tables.axis(_TOKENIZER, "nominal"),
         tables.metric_axis(name),
         _NONE,
@@ -246,6 +260,7 @@ def _grouped(
     kind: str,
     names: Sequence[str],
     title: Both,
+    caption: Both,
     y: Both,
     form: str | None = None,
 ) -> tables.Row:
@@ -255,7 +270,7 @@ def _grouped(
         for name in names
     ]
     axes = tables.axis(_TOKENIZER, "nominal"), tables.axis(y, format=form)
-    return tables.figure(id, kind, title, _formula(names[0]), *axes, _NONE, rows)
+    return tables.figure(id, kind, title, caption, *axes, _NONE, rows)
 
 
 def _short_title(name: str) -> Both:
@@ -264,10 +279,6 @@ def _short_title(name: str) -> Both:
     if name.startswith("band_"):
         return {lang: text.rpartition(": ")[0] for lang, text in title.items()}
     return {lang: text.rpartition(": ")[2] for lang, text in title.items()}
-
-
-def _formula(name: str) -> Both:
-    return both(f"Formula: {METRICS[name].formula}", f"식: {METRICS[name].formula}")
 
 
 def _morphology(results: Results, few: list[Result]) -> tables.Row:
@@ -280,7 +291,10 @@ def _morphology(results: Results, few: list[Result]) -> tables.Row:
         "morphology",
         "bar",
         both("Morpheme edges found, and the most a unit could find", "찾은 형태소 경계와 단위의 상한"),
-        _formula("morpheme_recall"),
+        both(
+            "Share of the gold standard's morpheme edges; the tick is the most that the unit could reach.",
+            "정답 형태소 경계 가운데 찾은 비율. 눈금은 그 단위로 이를 수 있는 최대치.",
+        ),
         tables.axis(_TOKENIZER, "nominal"),
         tables.metric_axis("morpheme_recall"),
         _NONE,
@@ -357,7 +371,7 @@ def _sample_row(results: Results, percent: float, draws: list[Result], full: Res
     more = [results.relative(draw, full, "tokens_per_byte") or Estimate(float("nan")) for draw in draws]
     values = [value.value for draw in draws if (value := results.value(draw, "tokens_per_byte"))]
     shares = [share_recovered(draw.tokens, full.tokens) for draw in draws]
-    worst = max(more, key=lambda estimate: estimate.value)
+    worst = max(more, key=lambda estimate: estimate.value) if draws[0] is not full else Estimate(0.0)
     return {
         "sample": percent,
         "draws": len(draws),
@@ -379,13 +393,15 @@ def share_recovered(part: frozenset[bytes], full: frozenset[bytes]) -> float:
 
 
 def _band(values: Sequence[float]) -> tables.Row:
-    """Return the mean of draws between the lowest and the highest."""
-    return {"value": fmean(values), "low": min(values), "high": max(values)}
+    """Return the mean of draws between the lowest and the highest; one draw has no band."""
+    low, high = (min(values), max(values)) if len(values) > 1 else (None, None)
+    return {"value": fmean(values), "low": low, "high": high}
 
 
 def _samples_figure(rows: Sequence[tables.Row], key: str) -> tables.Row:
     points = [
-        {"x": row["sample"], "y": row[key]["value"], "low": row[key]["low"], "high": row[key]["high"], "series": ""}
+        {"x": row["sample"], "series": "", "y": row[key]["value"]}
+        | {end: row[key]["value"] if row[key][end] is None else row[key][end] for end in ("low", "high")}
         for row in rows
     ]
     return tables.figure(
@@ -419,7 +435,7 @@ def _samples_table(rows: Sequence[tables.Row]) -> tables.Row:
         tables.column(
             "recovered", both("share of the whole's vocabulary", "전체 어휘 가운데 얻은 몫"), "share", "higher"
         ),
-        tables.column("short_of", both("ids fewer than the whole", "전체보다 적은 id"), "ids", "lower"),
+        tables.column("short_of", both("tokens short of the whole", "전체보다 모자란 토큰"), "ids", "lower"),
     ]
     return tables.table(SAMPLES, both("Samples of the training text", "학습 글의 표본"), columns, rows)
 
@@ -435,6 +451,11 @@ def mix(base: str, mixes: Sequence[str], size: int | None, languages: tuple[str,
         for shares in mixes
     ]
     return Study(MIX, tuple(entries), show_mix, tuple(map(parallel, languages[:2])))
+
+
+def _of_language(plan: Plan, en: str, ko: str) -> Both:
+    names = language((plan.languages or ("",))[0])
+    return both(en.format(names["en"]), ko.format(names["ko"]))
 
 
 def _share(shares: str, lang: str) -> float:
@@ -453,10 +474,12 @@ def show_mix(results: Results, study: Study, plan: Plan) -> Shown:
     rows += [{"mix": e.name, "percent": e.x, "premium": None, "note": r.note} for e, r in results.of(study) if r.note]
     columns = [
         tables.column("mix", both("mix, shares of bytes", "혼합, 바이트 비율")),
-        tables.column("percent", both("percent of the language", "그 언어의 몫"), "%"),
+        tables.column("percent", _of_language(plan, "share of {}", "{} 비율"), "%"),
         tables.metric_column("premium"),
     ]
-    title = both("The premium by the mix of the training text", "학습 글의 혼합에 따른 토큰 배수")
+    title = both(
+        "Tokens, times the other language's, by the mix of the training text", "학습 글의 혼합에 따른 토큰 배수"
+    )
     drawn = tables.figure(
         MIX,
         "line",
@@ -465,7 +488,7 @@ def show_mix(results: Results, study: Study, plan: Plan) -> Shown:
             "Each mix has the same number of bytes, in whole documents.",
             "혼합마다 바이트 수가 같고, 문서를 통째로 뽑는다.",
         ),
-        tables.axis(both("percent of the language in training", "학습 글에서 그 언어의 몫(%)")),
+        tables.axis(_of_language(plan, "percent of {} in training", "학습 글의 {} 비율(%)")),
         tables.metric_axis("premium"),
         _NONE,
         points,
@@ -518,7 +541,7 @@ def show_train_sets(results: Results, study: Study, plan: Plan) -> Shown:
 
 def _crossed(results: Results, shown: Sequence[tuple[Entry, Result]], places: Sequence[str]) -> list[tables.Row]:
     return [
-        {"trained": entry.name}
+        {"trained": text_name(entry.name)}
         | {place: tables.estimate(results.on(result, place, "tokens_per_byte")) for place in places}
         for entry, result in shown
     ]
@@ -527,10 +550,9 @@ def _crossed(results: Results, shown: Sequence[tuple[Entry, Result]], places: Se
 def _crossed_table(crossed: Sequence[tables.Row], places: Sequence[str]) -> tables.Row:
     columns = [tables.column("trained", both("trained on", "학습한 글"))]
     for place in places:
-        name = place.partition(":")[2]
-        columns.append(
-            tables.column(place, both(f"tokens per byte on {name}", f"{name}의 바이트당 토큰"), "tokens/byte", "lower")
-        )
+        name = text_name(place.partition(":")[2])
+        title = both(f"tokens per byte on {name['en']}", f"바이트당 토큰: {name['ko']}")
+        columns.append(tables.column(place, title, "tokens/byte", "lower"))
     return tables.table(TRAIN_SETS, both("Trained on, measured on", "학습한 글과 잰 글"), columns, crossed)
 
 
@@ -541,7 +563,7 @@ def _crossed_figure(crossed: Sequence[tables.Row], places: Sequence[str]) -> tab
             "y": row[place]["value"],
             "low": row[place]["low"],
             "high": row[place]["high"],
-            "series": place.partition(":")[2],
+            "series": text_name(place.partition(":")[2]),
         }
         for row in crossed
         for place in places
@@ -550,7 +572,10 @@ def _crossed_figure(crossed: Sequence[tables.Row], places: Sequence[str]) -> tab
         TRAIN_SETS,
         "grouped-bar",
         both("Trained on one text, measured on another", "학습한 글과 다른 글에서 재면"),
-        _formula("tokens_per_byte"),
+        both(
+            "Tokens per byte of text held back from each set; lower is shorter.",
+            "묶음마다 떼어 둔 글의 바이트당 토큰. 낮을수록 짧다.",
+        ),
         tables.axis(both("trained on", "학습한 글"), "nominal"),
         tables.metric_axis("tokens_per_byte"),
         both("measured on", "잰 글"),
@@ -572,8 +597,8 @@ def _differently(found: CutAlike, left: str, right: str) -> tables.Row:
     columns = [
         tables.column("eojeol", both("eojeol", "어절")),
         tables.column("n", both("times in the text", "글에 나온 횟수"), "count"),
-        tables.column("left", both(left)),
-        tables.column("right", both(right)),
+        tables.column("left", text_name(left)),
+        tables.column("right", text_name(right)),
     ]
     rows = [
         {"eojeol": word.word.strip(), "n": word.count, "left": "|".join(word.a), "right": "|".join(word.b)}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bpe_lab.compare import studies
-from bpe_lab.compare.plan import Entry, Plan, both
+from bpe_lab.compare.plan import Both, Entry, Plan, both
 from bpe_lab.compare.run import Result, Results
 from bpe_lab.metrics import Estimate
 
@@ -121,6 +121,21 @@ def signed(value: Estimate | None) -> str:
     if value is None:
         return "?"
     return f"{100 * value.value:+.1f} %{_ends(value, lambda x: f'{100 * x:+.1f}')}"
+
+
+def more(value: Estimate) -> Both:
+    """Return a relative difference as `12.3 % [10.0, 15.0] more` or `fewer`; with signs where the interval holds 0.
+
+    >>> more(Estimate(-0.0123, -0.02, -0.004))["en"], more(Estimate(0.01, -0.02, 0.04))["ko"]
+    ('1.2 % [0.4, 2.0] fewer', '1.0 % [-2.0, +4.0] 더')
+    """
+    en, ko = ("fewer", "덜") if value.value < 0 else ("more", "더")
+    ends = _ends(value, lambda x: f"{100 * x:+.1f}")
+    if value.clear_of_zero and value.low is not None and value.high is not None:
+        nearer, farther = sorted((abs(value.low), abs(value.high)))
+        ends = f" [{100 * nearer:.1f}, {100 * farther:.1f}]"
+    told = f"{100 * abs(value.value):.1f} %{ends}"
+    return both(f"{told} {en}", f"{told} {ko}")
 
 
 def _ends(value: Estimate, form: Callable[[float], str]) -> str:

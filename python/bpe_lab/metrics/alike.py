@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bpe_lab import _core
 from bpe_lab.metrics import resampling
 from bpe_lab.metrics.estimate import Estimate
+from bpe_lab.visible import visible
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +26,7 @@ class CutDifferently:
     n_different: int
     """How often it is cut differently."""
     a: tuple[str, ...]
-    """How the first cut it, at the first such place; a part that is no UTF-8 shows U+FFFD."""
+    """How the first cut it, at the first such place; bytes of a part that are no UTF-8 stand as `\\xEC`."""
     b: tuple[str, ...]
 
 
@@ -77,5 +78,5 @@ def _parts(word: bytes, cuts: Sequence[int]) -> tuple[str, ...]:
     """Return the parts between the cuts; a cut at 0 (between the space and the word) shows the space as a part."""
     edges = [cut for cut in cuts if cut > 0]
     starts, ends = [0, *edges], [*edges, len(word)]
-    parts = tuple(word[start:end].decode(errors="replace") for start, end in zip(starts, ends, strict=True))
+    parts = tuple(visible(word[start:end]) for start, end in zip(starts, ends, strict=True))
     return (" ", *parts) if 0 in cuts else parts
