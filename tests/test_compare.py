@@ -199,6 +199,13 @@ def test_explorer_cuts_tile_their_sentences(small: output.Comparison) -> None:
             assert ends == sorted(ends) and ends[-1] == len(sentence["text"].encode())
 
 
+def test_explorer_has_tables_for_typing_where_the_page_can_follow(small: output.Comparison) -> None:
+    found = small.to_json()["explorer"]
+    assert list(found["typing"]) == found["candidates"]
+    byte = found["typing"][found["candidates"][0]]
+    assert byte["unit"] == "byte" and len(byte["merges"]) == 2 * (280 - 257)
+
+
 # -- studies, worked out by hand
 
 
@@ -250,6 +257,51 @@ def test_no_sample_is_enough() -> None:
     assert "No sample below the whole" in said.says["en"]
 
 
+def test_one_draw_has_no_band() -> None:
+    study = studies.samples("unit=byte,vocab=300", (30.0,))
+    found = [Result(f"c{i}", e, "samples") for i, e in enumerate(study.entries)]
+    results = Given(tiny(study), found, {}, lambda a, b, name: Estimate(0.02, 0.01, 0.03))
+    part, full = study.show(results, study, results.plan).tables[0]["rows"]
+    assert part["tokens_per_byte"]["low"] == 0.25 and full["tokens_per_byte"]["low"] is None
+    assert full["most_more"] == {"value": 0.0, "low": None, "high": None}
+    assert output.cell_text(3.0, "en", "%") == "3 %"
+
+
+def test_few_documents_are_told() -> None:
+    told = [line["en"] for line in choice.summary(case_of(tokens(0.30, 0.25)))]
+    assert any(line.startswith("Measured on 3 documents, too few for intervals (they take 10)") for line in told)
+
+
+def test_units_cut_no_hanja_and_old_hangul_is_told() -> None:
+    none = Estimate(6.0)
+    plan = tiny(studies.main(["byte"], [300], [], None))
+    found = [Result(f"c{i}", e, "main") for i, e in enumerate(plan.studies[0].entries)]
+    results = Given(plan, found, {}, lambda a, b, name: None)
+    results.value = lambda result, name: none if name == "old_hangul" else None  # type: ignore[method-assign]
+    says = answers.other_scripts(wording.Case(plan, results, {})).says
+    assert "holds no Hanja" in says["en"] and "old Hangul: byte 300: 6.00" in says["en"] and "한자가 없다" in says["ko"]
+
+
+def test_what_was_not_measured_names_the_option() -> None:
+    plan = tiny()
+    found = answers.answers(wording.Case(plan, Results(plan, []), {}))
+    for n, option in ((3, "--parallel"), (5, "--samples"), (8, "--train-sets")):
+        assert option in found[n - 1]["answer"]["en"] and option in found[n - 1]["answer"]["ko"]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (Estimate(0.023, 0.018, 0.029), "2.3 % [1.8, 2.9] more"),
+        (Estimate(-0.268, -0.282, -0.251), "26.8 % [25.1, 28.2] fewer"),
+        (Estimate(-0.01, -0.03, 0.01), "1.0 % [-3.0, +1.0] fewer"),
+        (Estimate(0.01), "1.0 % more"),
+    ],
+)
+def test_more_or_fewer(value: Estimate, said: str) -> None:
+    assert wording.more(value)["en"] == said
+
+
 def test_mix_is_placed_by_the_share_of_the_first_language() -> None:
     study = studies.mix("unit=byte,vocab=300", ["ko:1/en:99", "ko:1/en:1"], 1000, ("ko", "en"))
     assert [e.x for e in study.entries] == [1.0, 50.0]
@@ -260,7 +312,7 @@ def test_mix_is_placed_by_the_share_of_the_first_language() -> None:
     ("text", "name", "x"),
     [
         ("unit=jamo,vocab=8k", "jamo 8,000", 8000),
-        ("unit=jamo,vocab=4096,superword=3k:4", "jamo superword=3000 4,096", 4096),
+        ("unit=jamo,vocab=4096,superword=3k:4", "jamo 4,096 superword=3000", 4096),
         ("unit=byte,vocab=8k,name=mine", "mine", 8000),
         ("o200k_base", "o200k_base", ""),
     ],
@@ -338,7 +390,7 @@ def test_among_equals_the_one_that_breaks_fewer_syllables() -> None:
 
     first = choice.summary(case_of(tokens(0.251, 0.25, (0.02, 0.07)), gap))[0]
     assert "Choose byte 300: about as few tokens as jamo 300 (+0.4 %" in first["en"]
-    assert "2.0 % / 7.0 %; resolved" in first["en"] and first["strength"] == "clear"
+    assert "2.0 % against 7.0 % (a sure" in first["en"] and first["strength"] == "clear"
 
 
 def test_fewer_broken_syllables_decide_only_where_they_are_sure() -> None:
@@ -356,8 +408,12 @@ def test_the_embedded_sample_is_never_clear_about_what_to_choose() -> None:
 @pytest.mark.parametrize(
     ("value", "en", "ko"),
     [
-        (Estimate(2.4, 2.3, 2.5), "Finer, by so many tokens", "더 잘게 잘린다"),
-        (Estimate(0.8, 0.7, 0.9), "Not finer, fewer tokens than in English", "더 잘게 잘리지 않는다"),
+        (Estimate(2.4, 2.3, 2.5), "Finer, in more tokens than the same sentences in English", "더 잘게 잘린다"),
+        (
+            Estimate(0.8, 0.7, 0.9),
+            "Not finer, in fewer tokens than the same sentences in English",
+            "더 잘게 잘리지 않고",
+        ),
         (Estimate(1.0, 0.9, 1.1), "Not resolved on these sentences", "가릴 수 없는 것"),
         (Estimate(2.4), "Not resolved on these sentences", "가릴 수 없는 것"),
     ],
@@ -468,7 +524,7 @@ def compare(
     return call
 
 
-@pytest.mark.parametrize(("columns", "speak"), [("80", "en"), ("120", "en"), ("80", "ko")])
+@pytest.mark.parametrize(("columns", "speak"), [("80", "en"), ("120", "en"), ("80", "ko"), ("40", "en"), ("40", "ko")])
 def test_terminal_fits_and_needs_no_colour(
     compare: Compare, monkeypatch: pytest.MonkeyPatch, columns: str, speak: str
 ) -> None:
@@ -479,11 +535,13 @@ def test_terminal_fits_and_needs_no_colour(
     lines = data.decode().splitlines()
     assert code == 0 and b"\x1b" not in data and "hint: --out" in talk
     assert max(map(cell_len, lines)) <= int(columns)
-    assert presets.NOTICE[speak][:20] in data.decode()
+    assert "…" not in data.decode()
+    text = " ".join(data.decode().split())
+    assert text.index("bpe-lab lm") < text.index(presets.NOTICE[speak][:20]), "the summary comes first"
     row = next(line for line in lines if line.strip().startswith("byte 300"))
-    assert re.search(r"0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]", row)
-    for word in ("1. ", "9. ", "bpe-lab lm compare --lang ko", "no-such-file.json", "<unk>"):
-        assert word in data.decode()
+    assert re.search(r"0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]" if columns != "40" else r"0\.\d{3} ", row)
+    for word in ("1. ", "9. ", "bpe-lab lm compare --lang ko", "no-such-file.json", "<unk>", " 100 % "):
+        assert word in text
 
 
 def test_gpt_family_is_told_how_to_get(compare: Compare) -> None:
@@ -553,4 +611,4 @@ def test_superwords_are_compared_with_the_same_recipe_without() -> None:
     found = [Result(f"c{i}", e, "main") for i, e in enumerate(main.entries)]
     case = wording.Case(plan, Given(plan, found, {}, lambda a, b, name: Estimate(-0.06, -0.07, -0.05)), {})
     says = answers.whole_words(case).says if len(case.ladder()) > 1 else answers._superwords(case)
-    assert says and "byte superwords: -6.0 % [-7.0, -5.0], resolved" in says["en"]
+    assert says and "byte superwords: -6.0 % [-7.0, -5.0], a sure difference" in says["en"]

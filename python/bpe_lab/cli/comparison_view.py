@@ -1,17 +1,21 @@
-"""A comparison on the terminal: summary, main table, answers, small tables. Readable without colour, from 80 columns.
+"""A comparison on the terminal: summary, main table, answers, small tables. Readable without colour, from 40 columns.
 
-Shows what the JSON says and computes nothing; the wide tables are left to the report and to `--out`.
+Shows what the JSON says and computes nothing; the wide tables are left to the report and to `--out`. A table that does
+not fit goes without intervals, then without its last columns; no cell is cut.
 """
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from bpe_lab.compare.output import cell_text
+from bpe_lab.compare.phrases import language
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 Data = dict[str, Any]
+Column = tuple[str, Literal["left", "right"]]
+"""Title, and where cells stand."""
 
 _SMALL = ("closed", "samples", "mix", "train-sets", "cut-differently")
 """Tables that fit."""
@@ -20,10 +24,16 @@ _MAIN = ("tokens_per_byte", "fertility", "one_token_eojeol", "broken_syllables",
 """Columns of the main table, the first with its interval."""
 
 _NARROW = ("tokens_per_byte", "fertility", "broken_syllables", "premium")
-"""Those of them that a narrow terminal gets."""
+"""Those of them that a narrow terminal gets, as many as fit."""
 
-_WIDE = 100
-"""Columns of a terminal from which it is not narrow."""
+_WIDE, _MIDDLE = 100, 60
+"""Columns of a terminal from which it is wide, and from which cells of the main table have their intervals."""
+
+_GAP = 2
+"""Cells between columns."""
+
+_WORD = 12
+"""Cells from which on a word may be broken."""
 
 _SHORT = {
     "tokens_per_byte": {"en": "tokens /byte", "ko": "토큰 /바이트"},
@@ -31,7 +41,7 @@ _SHORT = {
     "one_token_eojeol": {"en": "eojeol 1 token", "ko": "한 토큰 어절"},
     "broken_syllables": {"en": "cut syllables", "ko": "잘린 음절"},
     "fallback_chars": {"en": "byte chars", "ko": "바이트 글자"},
-    "premium": {"en": "times {}", "ko": "{} 대비"},
+    "premium": {"en": "× {}", "ko": "{}의 몇 배"},
 }
 
 _WORDS = {
@@ -40,7 +50,12 @@ _WORDS = {
         "en": "Brackets hold 95 % intervals, a bootstrap over documents. A dash: no value.",
         "ko": "괄호는 문서를 다시 뽑아 얻은 95 % 구간이다. 줄표는 값이 없음을 뜻한다.",
     },
-    "without": {"en": "Without figures", "ko": "수치가 없는 것"},
+    "notes": {"en": "Not ranked, and why", "ko": "순위에 없는 것과 까닭"},
+    "train": {"en": "train: {}, {:,} bytes, {:,} documents", "ko": "학습 글: {}, {:,}바이트, 문서 {:,}건"},
+    "eval": {"en": "eval: {}, {:,} bytes, {:,} documents", "ko": "잰 글: {}, {:,}바이트, 문서 {:,}건"},
+    "lossy": {"en": "lossy", "ko": "손실"},
+    "missing": {"en": "missing", "ko": "없음"},
+    "failed": {"en": "failed", "ko": "실패"},
     "questions": {"en": "Questions", "ko": "질문"},
     "needs": {"en": "needs a model", "ko": "모델이 필요함"},
     "clear": {"en": "clear", "ko": "분명함"},
@@ -51,20 +66,14 @@ _WORDS = {
 
 
 def show(data: Data, console: "Console", lang: str) -> None:
-    """Print a comparison."""
+    """Print a comparison, what to choose first."""
     console.print(f"[bold]{_plain(data['title'][lang])}[/bold]")
-    if data["notice"]:
-        console.print(_plain(data["notice"][lang]))
-    for name in ("train", "eval"):
-        text = data["texts"][name]
-        console.print(
-            f"[dim]{name}: {_plain(text['name'])}, {text['bytes']:,} bytes, {text['documents']:,} documents[/dim]"
-        )
     _heading(console, _WORDS["summary"][lang])
     for line in data["summary"]:
         console.print(f"- {_WORDS[line['strength']][lang]}: {_plain(line[lang])}")
+    _texts(data, console, lang)
     _main_table(data, console, lang)
-    _without_figures(data, console, lang)
+    _notes(data, console, lang)
     if data["questions"]:
         _heading(console, _WORDS["questions"][lang])
     for question in data["questions"]:
@@ -72,7 +81,18 @@ def show(data: Data, console: "Console", lang: str) -> None:
     for table in data["tables"]:
         if table["id"] in _SMALL:
             _heading(console, table["title"][lang])
-            console.print(_table(table, lang))
+            console.print(_table(table, console, lang))
+
+
+def _texts(data: Data, console: "Console", lang: str) -> None:
+    """Say what all of it was measured on, and what that is worth."""
+    console.print()
+    if data["notice"]:
+        console.print(_plain(data["notice"][lang]))
+    for name in ("train", "eval"):
+        text = data["texts"][name]
+        told = _WORDS[name][lang].format(text["name"], text["bytes"], text["documents"])
+        console.print(f"[dim]{_plain(told)}[/dim]")
 
 
 def _plain(text: str) -> str:
@@ -99,34 +119,53 @@ def _main_table(data: Data, console: "Console", lang: str) -> None:
     if table is None:
         return
     _heading(console, table["title"][lang])
-    values = {c["id"]: c["values"] for c in data["candidates"]}
-    names = _MAIN if console.width >= _WIDE else _NARROW
-    shown = [c for c in names if any(c in values[row["candidate"]] for row in table["rows"])]
-    units = {name: data["metrics"][name]["unit"] for name in shown}
-    drawn = _frame()
-    drawn.add_column(table["columns"][0]["title"][lang])
+    found = [(row, c) for row in table["rows"] if (c := _candidate(data, row))["values"]]
+    names = [n for n in (_MAIN if console.width >= _WIDE else _NARROW) if any(n in c["values"] for _, c in found)]
+    columns = [_main_column(data, table["columns"][0]["title"][lang], n, lang) for n in ("", *names)]
+    rows = [
+        [_named(row, c, lang), *(_main_cell(data, c, n, n == names[0] and console.width >= _MIDDLE) for n in names)]
+        for row, c in found
+    ]
+    console.print(_fitting(columns, rows, console))
+    if console.width >= _MIDDLE:
+        console.print(f"[dim]{_WORDS['intervals'][lang]}[/dim]")
+
+
+def _candidate(data: Data, row: Data) -> Data:
+    found: Data = next(c for c in data["candidates"] if c["id"] == row["candidate"])
+    return found
+
+
+def _named(row: Data, candidate: Data, lang: str) -> str:
+    lossy = f" ({_WORDS['lossy'][lang]})" if candidate["status"] == "lossy" else ""
+    return f"{row['name']}{lossy}"
+
+
+def _main_column(data: Data, title: str, name: str, lang: str) -> Column:
+    if not name:
+        return title, "left"
     other = data["texts"].get("parallel", {"languages": ["", ""]})["languages"][1]
-    for name in shown:
-        drawn.add_column(_SHORT[name][lang].format(other), justify="right", no_wrap=name == shown[0])
-    for row in table["rows"]:
-        found = values[row["candidate"]]
-        if found:
-            cells = [cell_text(found.get(n), lang, units[n], with_interval=n == shown[0]) for n in shown]
-            drawn.add_row(_plain(row["name"]), *map(_plain, cells))
-    console.print(drawn)
-    console.print(f"[dim]{_WORDS['intervals'][lang]}[/dim]")
+    return _SHORT[name][lang].format(language(other)[lang]), "right"
 
 
-def _without_figures(data: Data, console: "Console", lang: str) -> None:
+def _main_cell(data: Data, candidate: Data, name: str, with_interval: bool) -> str:
+    return cell_text(candidate["values"].get(name), "en", data["metrics"][name]["unit"], with_interval)
+
+
+def _notes(data: Data, console: "Console", lang: str) -> None:
     """Say of each tokenizer that has a note what it is; equal reasons once."""
     reasons: dict[str, list[str]] = {}
     for candidate in data["candidates"]:
         if candidate["note"]:
-            reasons.setdefault(f"{candidate['status']}: {candidate['note'][lang]}", []).append(candidate["name"])
+            reasons.setdefault(_reason(candidate, lang), []).append(candidate["name"])
     if reasons:
-        _heading(console, _WORDS["without"][lang])
+        _heading(console, _WORDS["notes"][lang])
     for reason, names in reasons.items():
         console.print(f"- {_plain(', '.join(names))}: {_plain(reason)}")
+
+
+def _reason(candidate: Data, lang: str) -> str:
+    return f"{_WORDS[candidate['status']][lang]}: {candidate['note'][lang]}"
 
 
 def _frame(**options: Any) -> Any:
@@ -136,20 +175,46 @@ def _frame(**options: Any) -> Any:
     return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), **options)
 
 
-def _table(table: Data, lang: str) -> Any:
+def _fitting(columns: Sequence[Column], rows: Sequence[Sequence[str]], console: "Console") -> Any:
+    """Return a table of as many of the columns, from the left, as fit without a number being cut."""
+    n = next((n for n in range(len(columns), 1, -1) if _fits(columns[:n], rows, console)), 1)
     drawn = _frame()
-    for column in table["columns"]:
-        drawn.add_column(_plain(column["title"][lang]), justify="left" if _is_text(table, column["key"]) else "right")
-    for row in table["rows"]:
-        drawn.add_row(*map(_plain, _cells(table, row, lang)))
+    for i, (title, justify) in enumerate(columns[:n]):
+        drawn.add_column(_plain(title), justify=justify, overflow="fold", min_width=_least(columns[i], i, rows))
+    for row in rows:
+        drawn.add_row(*map(_plain, row[:n]))
     return drawn
 
 
-def _cells(table: Data, row: Data, lang: str) -> Iterator[str]:
-    return (cell_text(row.get(c["key"]), lang, c["unit"], with_interval=True) for c in table["columns"])
+def _fits(columns: Sequence[Column], rows: Sequence[Sequence[str]], console: "Console") -> bool:
+    return sum(_least(column, i, rows) + _GAP for i, column in enumerate(columns)) < console.width
 
 
-def _is_text(table: Data, key: str) -> bool:
-    return any(
-        isinstance(row.get(key), str) or (isinstance(row.get(key), dict) and "en" in row[key]) for row in table["rows"]
+def _least(column: Column, i: int, rows: Sequence[Sequence[str]]) -> int:
+    """Return the cells that column `i` takes at least: numbers stand whole, words of more than `_WORD` may break."""
+    from rich.cells import cell_len
+
+    title, justify = column
+    heads = max(map(cell_len, title.split()), default=0)
+    cells = [row[i] for row in rows]
+    if justify == "right":
+        return max([heads, *map(cell_len, cells)])
+    return max(heads, min(_WORD, max([0, *(cell_len(word) for cell in cells for word in cell.split())])))
+
+
+def _table(table: Data, console: "Console", lang: str) -> Any:
+    """Return a small table; notes are told elsewhere."""
+    shown = [c for c in table["columns"] if c["key"] != "note"]
+    columns = [(c["title"][lang], _side(table, c["key"])) for c in shown]
+    whole, bare = (
+        [[cell_text(row.get(c["key"]), lang, c["unit"], with_interval) for c in shown] for row in table["rows"]]
+        for with_interval in (True, False)
     )
+    return _fitting(columns, whole if _fits(columns, whole, console) else bare, console)
+
+
+def _side(table: Data, key: str) -> Literal["left", "right"]:
+    """Return where cells stand: words to the left, numbers to the right."""
+    cells = [row.get(key) for row in table["rows"]]
+    is_text = any(isinstance(cell, str) or (isinstance(cell, dict) and "en" in cell) for cell in cells)
+    return "left" if is_text else "right"
