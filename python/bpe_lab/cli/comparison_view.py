@@ -180,7 +180,10 @@ def _fitting(columns: Sequence[Column], rows: Sequence[Sequence[str]], console: 
     n = next((n for n in range(len(columns), 1, -1) if _fits(columns[:n], rows, console)), 1)
     drawn = _frame()
     for i, (title, justify) in enumerate(columns[:n]):
-        drawn.add_column(_plain(title), justify=justify, overflow="fold", min_width=_least(columns[i], i, rows))
+        least = _least(columns[i], i, rows)
+        # A width that is given is never shrunk: where there is no room, words are broken and numbers stand.
+        width = least if justify == "right" else None
+        drawn.add_column(_plain(title), justify=justify, overflow="fold", min_width=least, width=width)
     for row in rows:
         drawn.add_row(*map(_plain, row[:n]))
     return drawn
