@@ -254,7 +254,7 @@ def test_no_sample_is_enough() -> None:
     said = answers.enough_text(
         wording.Case(results.plan, results, {"samples": study.show(results, study, results.plan).facts})
     )
-    assert "No sample below the whole" in said.says["en"]
+    assert "No smaller sample that was tried" in said.says["en"]
 
 
 def test_one_draw_has_no_band() -> None:
@@ -265,6 +265,11 @@ def test_one_draw_has_no_band() -> None:
     assert part["tokens_per_byte"]["low"] == 0.25 and full["tokens_per_byte"]["low"] is None
     assert full["most_more"] == {"value": 0.0, "low": None, "high": None}
     assert output.cell_text(3.0, "en", "%") == "3 %"
+
+
+def test_one_recipe_is_no_choice() -> None:
+    first = choice.summary(case_of({"byte 300": {}}))[0]
+    assert first["strength"] == "unresolved" and "two recipes of one vocabulary size" in first["en"]
 
 
 def test_few_documents_are_told() -> None:
@@ -370,7 +375,7 @@ def tokens(byte: float, jamo: float, broken: tuple[float, float] = (0.1, 0.1)) -
 
 def test_choice_is_clear_where_the_interval_is() -> None:
     first = choice.summary(case_of(tokens(0.30, 0.25)))[0]
-    assert first["strength"] == "clear" and first["en"].startswith("Choose jamo 300: the fewest tokens")
+    assert first["strength"] == "clear" and first["en"].startswith("Choose jamo 300: of those trained here")
     assert "byte 300" in first["en"] and "고를 것: jamo 300." in first["ko"]
 
 
@@ -588,6 +593,7 @@ def test_own_text_recipes_and_train_sets(compare: Compare) -> None:
         (("--tokenizers", "unit=jamoo,vocab=8k"), "no unit 'jamoo'"),
         (("--samples", "10"), "percents"),
         (("--mix", "ko"), "mix=ko"),
+        (("--mix", "ko:1/en:1", "--corpus", "a.txt"), "needs --parallel"),
         (("--source", "ko.txt"), "--source must be NAME=FILE"),
         (("--train-sets", "a.txt"), "--train-sets compares two texts or more"),
         (("--parallel", "a.ko"), "two sources or more"),

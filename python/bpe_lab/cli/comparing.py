@@ -174,6 +174,11 @@ def wishes(args: argparse.Namespace) -> "Wishes":
         parse_tokenizer(text)
     for text in args.mix or ():
         Recipe.parse(f"mix={text}")
+    if args.mix and args.corpus and not args.parallel:
+        raise ArgumentError(
+            "--mix compares two languages and needs --parallel, line-aligned text",
+            "--parallel x.ko x.en, and --source ko=ko.txt en=en.txt for what is mixed",
+        )
     read = _reader(args.documents, args.field)
     return Wishes(
         lang=args.lang,

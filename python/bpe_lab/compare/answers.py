@@ -239,7 +239,7 @@ def enough_text(case: Case) -> Answer:
         if facts["enough"] < 100
         else say("not-enough", within=within, size=f"{case.plan.train.n_bytes:,}")
     )
-    return Answer(joined(first, say("samples", rows=told), _draws(rows)), [])
+    return Answer(joined(first, say("samples", rows=told, base=facts["base"]), _draws(rows)), [])
 
 
 def _draws(rows: list[dict[str, Any]]) -> Both | None:

@@ -45,10 +45,10 @@ def _is_ours(result: Result) -> bool:
     return result.measured and result.status == "ok" and result.kind == "trained"
 
 
-def _choice(case: Case) -> Line | None:
+def _choice(case: Case) -> Line:
     ranked = [result for result, _ in comparable(case)]
     if len(ranked) < 2:
-        return None
+        return say("choose-nothing"), "unresolved"
     best, second = ranked[:2]
     gaps = {result.id: case.results.relative(result, best, "tokens_per_byte") for result in ranked[1:]}
     near = [best, *(result for result in ranked[1:] if _as_few(gaps[result.id]))]

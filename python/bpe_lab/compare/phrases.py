@@ -196,15 +196,15 @@ PHRASES: dict[str, Both] = {
         "{n}번 뽑은 것이 모두 전체와 {within} % 안에 드는 가장 작은 표본: {sample} %.",
     ),
     "not-enough": both(
-        "No sample below the whole stays within {within} % of it: these {size} bytes are not enough, and more"
-        " would probably help.",
-        "전체보다 작은 표본은 어느 것도 {within} % 안에 들지 않는다. 이 {size}바이트로는 모자라며,"
-        " 더 있으면 나아질 것이다.",
+        "No smaller sample that was tried stays within {within} % of the whole: more text than these {size} bytes may"
+        " still help.",
+        "시험한 더 작은 표본은 어느 것도 전체와 {within} % 안에 들지 않는다."
+        " 이 {size}바이트보다 글이 더 있으면 나아질 수 있다.",
     ),
     "samples": both(
-        "How many more tokens the worst draw of a size needs than the full text, and how much of the full vocabulary"
-        " the draws find again: {rows}.",
-        "표본 크기마다, 가장 나쁜 표본이 전체보다 더 쓰는 토큰과 전체 어휘 가운데 되찾은 비율: {rows}.",
+        "How many more tokens the worst draw of a size needs than the full text ({base}), and how much of the full"
+        " vocabulary the draws find again: {rows}.",
+        "표본 크기마다({base}), 가장 나쁜 표본이 전체보다 더 쓰는 토큰과 전체 어휘 가운데 되찾은 비율: {rows}.",
     ),
     "draws-matter": both(
         "Which documents are drawn matters: draws of one size lie up to {apart} apart (at {sample} %).",
@@ -268,8 +268,14 @@ PHRASES: dict[str, Both] = {
     "other-scripts": both("Tokens for a character of other scripts: {rows}.", "다른 문자 한 자의 토큰 수: {rows}."),
     # what to choose
     "choose-shortest": both(
-        "Choose {best}: the fewest tokens on the held-out text. The next, {second}, needs {gap} tokens ({verdict}).",
-        "고를 것: {best}. 떼어 둔 글에 드는 토큰이 가장 적다. 그다음인 {second}: 토큰이 {gap} 든다({verdict}).",
+        "Choose {best}: of those trained here at one size, the fewest tokens on the held-out text. The next, {second},"
+        " needs {gap} tokens ({verdict}).",
+        "고를 것: {best}. 여기서 같은 크기로 학습한 것 가운데 떼어 둔 글에 드는 토큰이 가장 적다."
+        " 그다음인 {second}: 토큰이 {gap} 든다({verdict}).",
+    ),
+    "choose-nothing": both(
+        "What to choose this cannot tell: that takes two recipes of one vocabulary size.",
+        "무엇을 고를지는 이 비교로 알 수 없다. 어휘 크기가 같은 레시피가 둘은 있어야 한다.",
     ),
     "choose-none": both(
         "This text does not tell {best} from {second}, which needs {gap} tokens. Choose by what else you need.",

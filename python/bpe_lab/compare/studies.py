@@ -363,8 +363,13 @@ def show_samples(results: Results, study: Study, plan: Plan) -> Shown:
     if full is None:
         return Shown()
     rows = [_sample_row(results, percent, found, full) for percent, found in sorted(draws.items())]
+    base = entry_of(study.entries[0].series).name
     enough = next((row["sample"] for row in rows if row["most_more"]["value"] <= WITHIN), 100.0)
-    return Shown((_samples_figure(rows, "tokens_per_byte"),), (_samples_table(rows),), {"rows": rows, "enough": enough})
+    return Shown(
+        (_samples_figure(rows, "tokens_per_byte"),),
+        (_samples_table(rows),),
+        {"rows": rows, "enough": enough, "base": base},
+    )
 
 
 def _sample_row(results: Results, percent: float, draws: list[Result], full: Result) -> tables.Row:
