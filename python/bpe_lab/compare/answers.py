@@ -90,7 +90,7 @@ def unseen_words(case: Case) -> Answer:
     unseen = say(
         "unseen",
         fertility=listed(fertility, number),
-        broken=listed(broken, percent),
+        broken=listed(broken, percent) or say("no-syllables"),
         fallback=listed(fallback, percent),
     )
     return Answer(joined(unseen, _below(case), _least_broken(case)), figures_of(case, names[0], "broken_syllables"))

@@ -128,6 +128,7 @@ PHRASES: dict[str, Both] = {
         "학습 글에 없던 어절 하나의 토큰 수: {fertility}. 그 음절 가운데 안이 잘린 것: {broken}."
         " 그런 어절 가운데 글자보다 작은 토큰이 쓰인 것: {fallback}.",
     ),
+    "no-syllables": both("no value, for it has none", "값 없음(음절이 없다)"),
     "below-a-syllable": both(
         "What lies below a syllable is jamo in {jamo}; bytes in {bytes}.",
         "음절보다 작은 조각이 자모인 것: {jamo}. 바이트인 것: {bytes}.",
