@@ -36,6 +36,7 @@ pub(super) struct Work {
     merger: Merger,
     long: Long,
     symbols: Vec<Symbol>,
+    first: Symbols,
     ids: Vec<u32>,
 }
 
@@ -91,7 +92,7 @@ impl Rules {
 
     /// Appends the ids of a piece of any unit and length.
     pub(super) fn encode(&self, piece: &[u8], work: &mut Work, out: &mut Vec<u32>) {
-        let Work { merger, long, symbols, ids } = work;
+        let Work { merger, long, symbols, first, ids } = work;
         if !self.unreachable.is_empty() {
             symbols.clear();
             self.unit.symbols_into(piece, symbols);
@@ -101,6 +102,9 @@ impl Rules {
         }
         if let Some(source) = self.any_bytes(piece) {
             return long.run(&self.pairs, merger, &source, out);
+        }
+        if self.split(piece, symbols, first) {
+            return merger.run(&self.pairs, &Ids(&first.ids[..first.n]), |_, id| out.push(id));
         }
         symbols.clear();
         self.unit.symbols_into(piece, symbols);
