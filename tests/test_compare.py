@@ -68,6 +68,17 @@ def test_closed_vocabularies_are_lossy_and_not_ranked(small: output.Comparison) 
     assert all(row["unk_eojeol"]["value"] > 0 for row in rows)
 
 
+def test_what_unk_loses_has_an_interval() -> None:
+    """Half of 20 documents lose one of their two eojeol: a quarter, and a resample moves it."""
+    held = Texts("held", [("밥 물" if i % 2 else "밥 뷁").encode() for i in range(20)])
+    closed = Texts("train", ["밥 물".encode()])
+    plan = dataclasses.replace(tiny(studies.closed(4)), train=closed, texts={EVAL: held})
+    results = measured(plan)
+    word, char = (results.value(r, "unk_eojeol") for r in results.all)
+    assert word and char and word.value == char.value == 0.25
+    assert word.low is not None and word.high is not None and 0.1 < word.low < 0.25 < word.high < 0.4
+
+
 def test_each_recipe_is_made_once_however_many_studies_have_it() -> None:
     main = studies.main(["byte"], [300], ["unit=byte,vocab=300"], None)
     samples = studies.samples("unit=byte,vocab=300", (100.0,))

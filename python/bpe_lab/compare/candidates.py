@@ -41,6 +41,10 @@ class Loss:
     """Share of eojeol that are lost or have lost a character; known for closed vocabularies."""
     share_chars: float | None = None
     """Share of characters that are lost; known for closed vocabularies."""
+    ends_eojeol: tuple[float | None, float | None] = (None, None)
+    """The interval of `share_eojeol` over documents."""
+    ends_chars: tuple[float | None, float | None] = (None, None)
+    """The interval of `share_chars`."""
 
 
 class Candidate(Protocol):

@@ -19,7 +19,7 @@ from bpe_lab.compare.candidates import Kind, Loss, fingerprint_of
 from bpe_lab.compare.codepoints import N_CODE_POINTS, WHITE_SPACE, code_points, is_bad_byte, is_white, lengths_in_bytes
 from bpe_lab.compare.counted import Counting, count_documents
 from bpe_lab.documents import batches
-from bpe_lab.metrics import kinds_of
+from bpe_lab.metrics import kinds_of, resampling
 from bpe_lab.tokenizer import Tokenizer, pattern_from
 
 if TYPE_CHECKING:
@@ -241,7 +241,9 @@ class _Lost:
     """Sums what is lost over batches, and keeps the first example."""
 
     def __init__(self) -> None:
-        self.n_documents = self.n_words = self.n_words_lost = self.n_chars = self.n_chars_lost = 0
+        self.n_documents = 0
+        self.counts: list[NDArray[np.int64]] = []
+        """For each batch, a row a document: eojeol, those of them lost, characters, those of them lost."""
         self.example: tuple[str, str] | None = None
 
     def add(self, found: Cut, unknown: "NDArray[np.bool_]") -> None:
@@ -251,20 +253,25 @@ class _Lost:
         lost = unknown & ~found.white
         n_before = np.concatenate([[0], np.cumsum(lost)])
         in_word = n_before[found.words[:, 1]] > n_before[found.words[:, 0]]
-        self.n_words += len(found.words)
-        self.n_words_lost += int(in_word.sum())
-        self.n_chars += int((~found.white).sum())
-        self.n_chars_lost += int(lost.sum())
+        of_words = np.searchsorted(found.separators, found.words[:, 0])
+        of_chars = (np.searchsorted(found.separators, np.flatnonzero(chosen)) for chosen in (~found.white, lost))
+        n = len(found.separators)
+        columns = [np.bincount(at, minlength=n) for at in (of_words, of_words[in_word], *of_chars)]
+        self.counts.append(np.column_stack(columns))
         self.n_documents += len(np.unique(np.searchsorted(found.separators, np.flatnonzero(lost))))
         brief = in_word & (found.words[:, 1] - found.words[:, 0] <= _LONGEST_EXAMPLE)
         if self.example is None and brief.any():
             self.example = _example(found, unknown, int(np.argmax(brief)))
 
     def loss(self) -> Loss:
-        """Return the sums as shares."""
-        before, after = self.example or ("", "")
-        words, chars = self.n_words_lost / max(self.n_words, 1), self.n_chars_lost / max(self.n_chars, 1)
-        return Loss(self.n_documents, before, after, words, chars)
+        """Return the sums as shares, with their intervals over documents."""
+        import numpy as np
+
+        counts = np.concatenate([np.zeros((1, 4), np.int64), *self.counts])[bool(self.counts) :]
+        sums = counts.sum(axis=0)
+        words, chars = (float(sums[i + 1] / max(sums[i], 1)) for i in (0, 2))
+        ends = [resampling.ratio_interval(counts[:, i + 1].astype("f8"), counts[:, i].astype("f8")) for i in (0, 2)]
+        return Loss(self.n_documents, *(self.example or ("", "")), words, chars, *ends)
 
 
 def _example(found: Cut, unknown: "NDArray[np.bool_]", word: int) -> tuple[str, str]:

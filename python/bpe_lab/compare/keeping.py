@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Places = NDArray[np.uint64]
 
-FORMAT = 1
+FORMAT = 2
 """Version of what is kept; raise it where the same counts would be taken otherwise."""
 
 

@@ -290,9 +290,10 @@ def _note_loss(result: Result, candidate: Candidate, loss: dict[str, Any] | None
         return
     result.status = "lossy"
     loss = loss or {}
-    for name, key in (("unk_eojeol", "share_eojeol"), ("unk_chars", "share_chars")):
-        if loss.get(key) is not None:
-            result.given[name] = Estimate(loss[key])
+    for what in ("eojeol", "chars"):
+        if loss.get(f"share_{what}") is not None:
+            value = Estimate(loss[f"share_{what}"], *loss[f"ends_{what}"])
+            result.given[f"unk_{what}"] = sure(value, result.on[EVAL].n_documents)
     if result.kind == "closed":
         result.note = both("writes <unk> for what it does not hold: not ranked", "없는 것은 <unk>가 된다: 순위에서 뺌")
     else:

@@ -51,27 +51,12 @@ def cut_alike(
     counts, different = _core.cut_alike(list(documents), *a, *b, top)
     n_eojeol, n_alike = (counts[:, i].astype("f8") for i in (0, 1))
     value = float(n_alike.sum() / n_eojeol.sum()) if n_eojeol.sum() else float("nan")
-    low, high = _interval(n_alike, n_eojeol, seed, n_resamples)
+    low, high = resampling.ratio_interval(n_alike, n_eojeol, seed, n_resamples)
     rows = (
         CutDifferently(word.decode(errors="replace"), n, m, _parts(word, x), _parts(word, y))
         for word, n, m, x, y in different
     )
     return CutAlike(Estimate(value, low, high), tuple(rows))
-
-
-def _interval(
-    top: "NDArray[np.float64]", below: "NDArray[np.float64]", seed: int, n_resamples: int
-) -> tuple[float | None, float | None]:
-    import numpy as np
-
-    if not below.sum():
-        return None, None
-    size = -(-len(top) // resampling.N_BLOCKS)
-    starts = np.arange(0, len(top), size)
-    top, below = np.add.reduceat(top, starts), np.add.reduceat(below, starts)
-    drawn = resampling.weights(len(top), n_resamples, seed)
-    sums = drawn @ below
-    return resampling.percentile_interval((drawn @ top)[sums > 0] / sums[sums > 0], 0.95)
 
 
 def _parts(word: bytes, cuts: Sequence[int]) -> tuple[str, ...]:

@@ -39,6 +39,21 @@ def percentile_interval(values: "Floats", level: float) -> tuple[float | None, f
     return float(low), float(high)
 
 
+def ratio_interval(
+    top: "Floats", below: "Floats", seed: int = 0, n_resamples: int = 1000, level: float = 0.95
+) -> tuple[float | None, float | None]:
+    """Return the interval of sum(top)/sum(below) over documents, one number each; None where `below` is 0."""
+    import numpy as np
+
+    if not below.sum():
+        return None, None
+    starts = np.arange(0, len(top), -(-len(top) // N_BLOCKS))
+    top, below = np.add.reduceat(top, starts), np.add.reduceat(below, starts)
+    drawn = weights(len(top), n_resamples, seed)
+    sums = drawn @ below
+    return percentile_interval((drawn @ top)[sums > 0] / sums[sums > 0], level)
+
+
 def quantile(ordered: "Floats", p: float) -> float:
     """Return the smallest of the ordered values that at least `p` percent do not exceed (nearest rank)."""
     n = len(ordered)
