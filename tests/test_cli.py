@@ -526,7 +526,12 @@ class Refused:
 REFUSED = [
     Refused(["trian"], 2, "there is no command 'trian'", "did you mean train?"),
     Refused(["frobnicate"], 2, "there is no command 'frobnicate'", "see bpe-lab --help"),
-    Refused(["lm", "compare"], 2, "there is no command 'lm'", "lm is the companion language model, a package of its own that is still to come"),
+    Refused(
+        ["lm", "compare"],
+        2,
+        "there is no command 'lm'",
+        "lm is the companion language model, a package of its own that is still to come",
+    ),
     Refused(["train", "a.txt", "--vocb", "3"], 2, "bpe-lab train does not know '--vocb'", "did you mean --vocab?"),
     Refused(["train"], 2, "nothing to read", "name files, folders or globs, or - for standard input"),
     Refused(

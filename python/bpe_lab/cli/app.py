@@ -9,18 +9,6 @@ import traceback
 from collections.abc import Sequence
 from signal import SIGINT, SIGTERM
 
-from bpe_lab.cli import (
-    caching,
-    comparing,
-    completion,
-    counting,
-    encoding,
-    exchange,
-    inspecting,
-    reporting,
-    training,
-    vocabulary,
-)
 from bpe_lab.cli.arguments import Parser, add_talk, epilog
 from bpe_lab.cli.exits import Exit, exit_for
 from bpe_lab.cli.interrupts import ENDINGS, Terminated, hear_sigterm
@@ -62,6 +50,20 @@ def _run(argv: Sequence[str] | None, terminal: Terminal) -> int:
 
 def build_parser() -> Parser:
     """Return the parser of the whole program."""
+    # Here and not above: Ctrl-C during these imports then ends as it does everywhere.
+    from bpe_lab.cli import (
+        caching,
+        comparing,
+        completion,
+        counting,
+        encoding,
+        exchange,
+        inspecting,
+        reporting,
+        training,
+        vocabulary,
+    )
+
     parser = Parser(
         prog="bpe-lab",
         description="Which tokenizer should my model use? Byte-level BPE, trained, encoded and looked at.",
@@ -148,6 +150,10 @@ def _ended_from_outside(number: signal.Signals, terminal: Terminal) -> int:
     word, code = ENDINGS[number]
     print(terminal.last_words(word), file=sys.stderr, flush=True)
     _settle_stdout()
+    if terminal.owns_process:
+        # CPython remembers a KeyboardInterrupt that came inside exec of a string (dataclasses are made so, on import)
+        # and, though it was handled, would end the process by the signal instead of the code.
+        os._exit(code)
     return code
 
 
