@@ -173,7 +173,8 @@ def whole_words(case: Case) -> Answer:
     """Does a whole word as one token pay."""
     ladder, needs = case.ladder(), say("loss-of-words")
     if len(ladder) < 2:
-        return _not_measured(needs, say("two-sizes"))
+        several = _superwords(case)
+        return Answer(several, [], needs) if several else _not_measured(needs, say("two-sizes"))
     ends = [ladder[0], ladder[-1]]
     says = joined(_length(case, *ends), _band_gain(case, *ends), _room(case, ends), _superwords(case))
     figures = figures_of(case, "one_token_eojeol", "context_eojeol_p50", among=ends)
