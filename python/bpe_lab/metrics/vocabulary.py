@@ -8,8 +8,8 @@ from bpe_lab import _core
 
 @cache
 def ksx1001_syllables() -> str:
-    """Return the 2,350 syllables of KS X 1001 in their order: rows 16 to 40, in EUC-KR 0xB0A1 to 0xC8FE."""
-    return b"".join(bytes([row, cell]) for row in range(0xB0, 0xC9) for cell in range(0xA1, 0xFF)).decode("euc_kr")
+    """Return the 2,350 syllables of KS X 1001 in their order, which is that of code points: the atoms of `syllable`."""
+    return _core.Unit.named("syllable").atoms
 
 
 def kinds_of(vocab: Sequence[tuple[int, bytes]], n_ids: int) -> bytes:

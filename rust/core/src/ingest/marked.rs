@@ -8,7 +8,7 @@ use super::sample::{self, Sample};
 use super::{DOCUMENTS, SAMPLE, Stats, failed_before, name_of};
 use crate::count::{MORPHEMES, PATTERN, PieceCounts};
 use crate::pretokenize::Pattern;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 use std::collections::VecDeque;
 
 /// Bytes of an open document after which what can be cut off is counted.
@@ -110,14 +110,8 @@ impl MarkedCounter {
     /// As [`Counter::finish`](super::Counter::finish).
     pub fn finish(mut self) -> Result<PieceCounts> {
         self.end_of_file()?;
-        if self.sample != Sample::All {
-            sample::check_samplable(self.open.stats.n_documents)?;
-            if self.open.stats.n_taken == 0 {
-                let n = self.open.stats.n_documents;
-                let message = format!("the sample took none of the corpus's {n} documents");
-                return Err(Error::new(ErrorKind::Corpus, message).hint("take a larger sample, or another seed"));
-            }
-        }
+        let stats = self.open.stats;
+        sample::check_taken(self.sample, stats.n_documents, stats.n_taken)?;
         let mut counts = self.open.counts;
         self.meta.into_iter().for_each(|(key, value)| counts.set_meta(key, value));
         Ok(counts)

@@ -12,7 +12,7 @@ mod workers;
 
 use crate::count::{PATTERN, PieceCounts};
 use crate::pretokenize::Pattern;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 use batch::{Batch, Filler};
 use documents::Splitter;
 use workers::{Workers, failed_before};
@@ -193,17 +193,11 @@ impl Counter {
     /// meta-data.
     ///
     /// # Errors
-    /// As [`push`](Self::push); [`Corpus`](ErrorKind::Corpus) when a sample was asked of a corpus of less than two
+    /// As [`push`](Self::push); [`Corpus`](crate::ErrorKind::Corpus) when a sample was asked of a corpus of less than two
     /// documents, or took none.
     pub fn finish(mut self) -> Result<PieceCounts> {
         self.end_of_file()?;
-        if self.sample != Sample::All {
-            sample::check_samplable(self.filler.n_documents)?;
-            if self.filler.n_taken == 0 {
-                let message = format!("the sample took none of the corpus's {} documents", self.filler.n_documents);
-                return Err(Error::new(ErrorKind::Corpus, message).hint("take a larger sample, or another seed"));
-            }
-        }
+        sample::check_taken(self.sample, self.filler.n_documents, self.filler.n_taken)?;
         let Self { mut filler, mut workers, meta, .. } = self;
         filler.hand_on(&mut |batch| workers.submit(batch))?;
         drop(filler);

@@ -237,13 +237,26 @@ impl SampleBySize {
 }
 
 /// A sample is a choice among documents: one document leaves none.
-pub(super) fn check_samplable(n_documents: u64) -> Result<()> {
+fn check_samplable(n_documents: u64) -> Result<()> {
     if n_documents > 1 {
         return Ok(());
     }
     let message = format!("a sample is taken of documents, of which the corpus has {n_documents}; it needs at least 2");
     Err(Error::new(ErrorKind::Corpus, message)
         .hint("say where documents end: --documents line, blank-line, separator:STR or prefix:STR"))
+}
+
+/// As [`check_samplable`], and the sample took some; where everything is taken, anything goes.
+pub(super) fn check_taken(sample: Sample, n_documents: u64, n_taken: u64) -> Result<()> {
+    if sample == Sample::All {
+        return Ok(());
+    }
+    check_samplable(n_documents)?;
+    if n_taken > 0 {
+        return Ok(());
+    }
+    let message = format!("the sample took none of the corpus's {n_documents} documents");
+    Err(Error::new(ErrorKind::Corpus, message).hint("take a larger sample, or another seed"))
 }
 
 /// The documents of the lowest hashes that fill `size_bytes`.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::ErrorKind;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
