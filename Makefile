@@ -34,14 +34,14 @@ fuzz: $(VENV)/.dev
 lint: $(VENV)/.dev
 	cargo fmt --all --check
 	cargo clippy --quiet --workspace --all-targets -- -D warnings
-	$(BIN)/ruff format --check python tests benches
-	$(BIN)/ruff check python tests benches
+	$(BIN)/ruff format --check python model tests benches
+	$(BIN)/ruff check python model tests benches
 	$(BIN)/mypy
 
 format: $(VENV)/.dev
 	cargo fmt --all
-	$(BIN)/ruff format python tests benches
-	$(BIN)/ruff check --fix python tests benches
+	$(BIN)/ruff format python model tests benches
+	$(BIN)/ruff check --fix python model tests benches
 
 setup: $(VENV)/.dev
 

@@ -526,12 +526,6 @@ class Refused:
 REFUSED = [
     Refused(["trian"], 2, "there is no command 'trian'", "did you mean train?"),
     Refused(["frobnicate"], 2, "there is no command 'frobnicate'", "see bpe-lab --help"),
-    Refused(
-        ["lm", "compare"],
-        2,
-        "there is no command 'lm'",
-        "lm is the companion language model, a package of its own that is still to come",
-    ),
     Refused(["train", "a.txt", "--vocb", "3"], 2, "bpe-lab train does not know '--vocb'", "did you mean --vocab?"),
     Refused(["train"], 2, "nothing to read", "name files, folders or globs, or - for standard input"),
     Refused(
@@ -703,3 +697,9 @@ def test_the_page_of_exit_codes() -> None:
     page = (Path(__file__).parent.parent / "docs" / "cli.md").read_text(encoding="utf-8")
     for code, meaning in MEANINGS.items():
         assert f"| {code} | {meaning} |" in page.replace("`", "")
+
+
+def test_a_command_of_another_package_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    monkeypatch.setattr("bpe_lab.cli.plugins._found", lambda group: [])
+    ended = run("lm", "compare")
+    assert ended.code == 2 and "there is no command 'lm'" in ended.talk and "pip install bpe-lab-model" in ended.talk

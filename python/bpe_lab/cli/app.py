@@ -38,8 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None, terminal: Terminal) -> int:
-    parser = build_parser()
-    args = parser.parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    parser = build_parser(words)
+    args = parser.parse_args(words)
     if args.command is None:
         print(parser.format_help(), file=sys.stderr)
         return Exit.USAGE
@@ -48,8 +49,8 @@ def _run(argv: Sequence[str] | None, terminal: Terminal) -> int:
     return code
 
 
-def build_parser() -> Parser:
-    """Return the parser of the whole program."""
+def build_parser(argv: Sequence[str] = ()) -> Parser:
+    """Return the parser of the whole program, with what other packages add to it where `argv` may want that."""
     # Here and not above: Ctrl-C during these imports then ends as it does everywhere.
     from bpe_lab.cli import (
         caching,
@@ -59,6 +60,7 @@ def build_parser() -> Parser:
         encoding,
         exchange,
         inspecting,
+        plugins,
         reporting,
         training,
         vocabulary,
@@ -89,6 +91,7 @@ def build_parser() -> Parser:
         module.add_to(commands)
     for command in commands.choices.values():
         add_talk(command)
+    plugins.add_to(commands, argv)
     return parser
 
 

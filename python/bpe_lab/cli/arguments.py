@@ -33,8 +33,8 @@ COMMANDS = (
 )
 """What there is; a test holds it against the parser."""
 
-_NOT_YET = {"lm": "lm is the companion language model, a package of its own that is still to come"}
-"""What answers name although it is not there."""
+_ELSEWHERE = {"lm": "lm is the companion language model, a package of its own: pip install bpe-lab-model"}
+"""What another package adds."""
 
 Commands = Any
 """argparse's subparsers action; its type is private."""
@@ -58,7 +58,7 @@ class Parser(argparse.ArgumentParser):
         if found := re.match(r"argument COMMAND: invalid choice: '([^']*)'", message):
             near = difflib.get_close_matches(found[1], COMMANDS, n=1)
             hint = f"did you mean {near[0]}?" if near else f"see {self.prog} --help"
-            raise ArgumentError(f"there is no command {found[1]!r}", _NOT_YET.get(found[1], hint))
+            raise ArgumentError(f"there is no command {found[1]!r}", _ELSEWHERE.get(found[1], hint))
         raise ArgumentError(message, f"see {self.prog} --help")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -95,7 +95,7 @@ def add_command(
     parser: Parser = commands.add_parser(
         name,
         help=summary,
-        usage=f"bpe-lab {name} {words} [OPTION ...]",
+        usage=f"{commands._prog_prefix} {name} {words} [OPTION ...]",
         description=textwrap.fill(f"{summary[0].upper()}{summary[1:]}.{' ' + more if more else ''}", 80),
         epilog=epilog(example),
         formatter_class=argparse.RawDescriptionHelpFormatter,
