@@ -49,8 +49,8 @@ def _run(argv: Sequence[str] | None, terminal: Terminal) -> int:
     return code
 
 
-def build_parser(argv: Sequence[str] = ()) -> Parser:
-    """Return the parser of the whole program, with what other packages add to it where `argv` may want that."""
+def build_parser(argv: Sequence[str] | None = None) -> Parser:
+    """Return the parser of the program; with `argv`, also of what other packages add to it, where that may be wanted."""
     # Here and not above: Ctrl-C during these imports then ends as it does everywhere.
     from bpe_lab.cli import (
         caching,
@@ -91,7 +91,8 @@ def build_parser(argv: Sequence[str] = ()) -> Parser:
         module.add_to(commands)
     for command in commands.choices.values():
         add_talk(command)
-    plugins.add_to(commands, argv)
+    if argv is not None:
+        plugins.add_to(commands, argv)
     return parser
 
 

@@ -30,5 +30,5 @@ def run_completion(args: argparse.Namespace, terminal: Terminal) -> int:
         raise UnsupportedError("completion needs the package shtab", "pip install 'bpe-lab[completion]'") from e
     from bpe_lab.cli.app import build_parser
 
-    terminal.put(shtab.complete(build_parser(), args.shell))
+    terminal.put(shtab.complete(build_parser(["completion"]), args.shell))
     return Exit.OK

@@ -1,7 +1,7 @@
 """Commands that other installed packages add, such as the companion model's `lm`.
 
-A package offers them under the entry point group `bpe_lab.commands`: a function `add_to(commands)`. Looking for them takes some
-milliseconds, so it is done only where the first word is none of bpe-lab's own commands.
+A package offers them under the entry point group `bpe_lab.commands`: a function `add_to(commands)`. Looking for them
+takes some milliseconds, so it is done only where the first word is none of bpe-lab's own commands.
 """
 
 from collections.abc import Sequence
@@ -11,13 +11,15 @@ from typing import Any
 from bpe_lab.cli import arguments
 
 GROUP = "bpe_lab.commands"
+"""What adds commands."""
 DOWNSTREAM = "bpe_lab.downstream"
+"""What trains models for `bpe-lab compare`."""
 
 
 def add_to(commands: arguments.Commands, argv: Sequence[str]) -> None:
     """Add what is installed, where `argv` may want it: its first word is no command of bpe-lab's own."""
     first = next((word for word in argv if not word.startswith("-")), None)
-    if first in commands.choices and first != "completion":
+    if first != "completion" and first in commands.choices:
         return
     for entry in _found(GROUP):
         entry.load()(commands)
