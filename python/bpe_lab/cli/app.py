@@ -50,7 +50,7 @@ def _run(argv: Sequence[str] | None, terminal: Terminal) -> int:
 
 
 def build_parser(argv: Sequence[str] | None = None) -> Parser:
-    """Return the parser of the program; with `argv`, also of what other packages add to it, where that may be wanted."""
+    """Return the parser of the program; given `argv`, also with what other packages add, where that may be wanted."""
     # Here and not above: Ctrl-C during these imports then ends as it does everywhere.
     from bpe_lab.cli import (
         caching,
