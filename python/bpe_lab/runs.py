@@ -11,9 +11,15 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bpe_lab.errors import FormatError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from bpe_lab.metrics import Estimate
 
 SCHEMA = 1
 
@@ -62,9 +68,11 @@ class Scored:
     domain_of: tuple[int, ...] = ()
     """By document, the index of its domain."""
     by_position: tuple[tuple[int, int, float], ...] = ()
-    """(first byte of the bin in its document, bytes, nats)."""
+    """(first byte of the bin in its document, bytes, nats). The bytes are the text's, so equal for all tokenizers; a
+    token belongs where its first byte lies, an end of text to the last byte."""
     by_syllable: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """`outside`, `first`, `second`, `third` byte of a syllable -> (bytes, nats); a token belongs where its first byte lies."""
+    """`outside`, `first`, `second`, `third` byte of a syllable -> (bytes, nats). The bytes are the text's, so `first`
+    counts the syllables; a token belongs where its first byte lies, an end of text outside."""
     by_class: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
     """Class of token (docs/words.md) -> (tokens, bytes, nats)."""
 
@@ -72,6 +80,21 @@ class Scored:
     def bpb(self) -> float:
         """Bits per byte: sum of nats / (ln 2 x sum of bytes)."""
         return math.fsum(self.nats) / (math.log(2) * sum(self.bytes))
+
+    @property
+    def nats_per_token(self) -> float:
+        """Mean loss: what a training loop prints. Not comparable between tokenizers."""
+        return math.fsum(self.nats) / sum(self.tokens)
+
+    @property
+    def bits_inside_syllable(self) -> float:
+        """Bits of tokens that begin at the second or third byte of a syllable, per syllable; not a number without one.
+
+        0 where no token begins inside a syllable: then what a syllable costs is paid at its first byte or before it.
+        """
+        n_syllables = self.by_syllable.get("first", (0.0, 0.0))[0]
+        inside = sum(self.by_syllable[place][1] for place in ("second", "third") if place in self.by_syllable)
+        return inside / math.log(2) / n_syllables if n_syllables else math.nan
 
 
 @dataclass(frozen=True)
@@ -160,6 +183,40 @@ def _scored(data: Any) -> Scored | None:
     for name in ("by_syllable", "by_class"):
         listed[name] = {key: tuple(value) for key, value in listed.get(name, {}).items()}
     return Scored(**listed)
+
+
+def bpb_resamples(scored: Scored, seed: int = 0, n_resamples: int = 1000) -> "NDArray[np.float64]":
+    """Return BPB over bootstrap samples of the documents: of each sample the ratio of sums.
+
+    Equal seeds draw the same documents for every record over the same text, so differences of two records are paired.
+    Above 2,048 documents blocks of neighbours are drawn (`metrics.resampling`).
+    """
+    import numpy as np
+
+    from bpe_lab.metrics import resampling
+
+    bits, n_bytes = np.asarray(scored.nats) / math.log(2), np.asarray(scored.bytes, np.float64)
+    starts = np.arange(0, len(bits), -(-len(bits) // resampling.N_BLOCKS))
+    drawn = resampling.weights(len(starts), n_resamples, seed)
+    sums = drawn @ np.add.reduceat(n_bytes, starts)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: NDArray[np.float64] = drawn @ np.add.reduceat(bits, starts) / sums
+    return found
+
+
+def bootstrap_bpb(scored: Scored, seed: int = 0, n_resamples: int = 1000, level: float = 0.95) -> "Estimate":
+    """Return BPB with its interval over documents: what other documents of the kind would have given.
+
+    Percentiles of `bpb_resamples`. It says nothing about another seed of training. One document gives no interval.
+
+    >>> bootstrap_bpb(Scored(nats=(6.0, 9.0), bytes=(4, 4), tokens=(3, 3))).value  # (6 + 9) / (ln 2 x 8)
+    2.7050532016668063
+    """
+    from bpe_lab.metrics import Estimate, resampling
+
+    if len(scored.nats) < 2:
+        return Estimate(scored.bpb)
+    return Estimate(scored.bpb, *resampling.percentile_interval(bpb_resamples(scored, seed, n_resamples), level))
 
 
 def key_of(*parts: Any) -> str:
