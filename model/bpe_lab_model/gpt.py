@@ -1,0 +1,398 @@
+"""The companion model: a decoder-only transformer in one file, to be read in one sitting.
+
+    tokens -> embedding -> [norm -> attention -> + ; norm -> MLP -> +] x layers -> norm -> head
+
+What is rare stands elsewhere: position schemes in `positions`, norms in `norms`, where rows start in `embedding`. It
+trains nothing, reads no text, and knows tokens by number only.
+"""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bpe_lab.errors import ArgumentError, FormatError
+from bpe_lab_model.embedding import INITS, hashes, normal, rows
+from bpe_lab_model.loss import summed_nats
+from bpe_lab_model.masks import Mask, mask, prefix_keys
+from bpe_lab_model.norms import NORMS, norm
+from bpe_lab_model.positions import POSITIONS, Learned, Relative, check_rows, count, rotate, scheme
+
+if TYPE_CHECKING:
+    from bpe_lab_model.windows import Batch
+
+Angles = tuple[Tensor, Tensor]
+Append = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+CHOICES = {
+    "position": POSITIONS,
+    "norm": NORMS,
+    "feed_forward": ("gelu", "swiglu"),
+    "mask": ("causal", "two-way", "prefix"),
+    "init": INITS,
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """What decides a model's shape and its start. Equal configurations and keys give equal models."""
+
+    vocab_size: int
+    """Tokens, end of text included."""
+    context_bytes: int = 1024
+    """Bytes of text a window spans; it has at most one token more than that."""
+    n_layers: int = 4
+    n_heads: int = 4
+    d_model: int = 256
+    """Width of the trunk; of half of it with `concat-wide`."""
+    d_ff: int | None = None
+    """Width inside the MLP; None is 4 widths, 8/3 for swiglu, so that both have as many parameters."""
+    position: str = "rope"
+    norm: str = "rmsnorm"
+    feed_forward: str = "gelu"
+    tied: bool = True
+    """Whether the head is the embedding table."""
+    bias: bool = False
+    mask: str = "causal"
+    dropout_embedding: float = 0.0
+    dropout_attention: float = 0.0
+    dropout_residual: float = 0.0
+    init: str = "byte-keyed"
+    """How embedding rows start (`embedding.rows`)."""
+    init_std: float = 0.02
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, allowed in CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ArgumentError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+        for name in ("vocab_size", "context_bytes", "n_layers", "n_heads", "d_model"):
+            if getattr(self, name) < 1:
+                raise ArgumentError(f"{name} must be at least 1, got {getattr(self, name)}")
+        step = 2 * self.n_heads
+        if self.width % step:
+            raise ArgumentError(f"the width must be a multiple of 2 x n_heads = {step}, got {self.width}")
+
+    @property
+    def width(self) -> int:
+        """Numbers per token in the trunk."""
+        return self.d_model * (2 if self.position == "concat-wide" else 1)
+
+    @property
+    def token_width(self) -> int:
+        """Numbers per row of the embedding table."""
+        return self.d_model // 2 if self.position == "concat-split" else self.d_model
+
+    @property
+    def inner_width(self) -> int:
+        """Numbers per token inside the MLP."""
+        return self.d_ff or (4 * self.width if self.feed_forward == "gelu" else max(1, round(self.width / 12)) * 32)
+
+    @property
+    def vocab_rows(self) -> int:
+        """Rows of the embedding table: the vocabulary rounded up to 64, which matrix products like."""
+        return -(-self.vocab_size // 64) * 64
+
+    def to_json(self) -> str:
+        """Return the fields as JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Config":
+        """Read what `to_json` wrote.
+
+        Raises:
+            FormatError: it is no JSON object, or holds a field that this version does not know.
+        """
+        try:
+            values: dict[str, Any] = json.loads(text)
+            unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        except (ValueError, TypeError) as e:
+            raise FormatError(f"not the configuration of a model: {e}") from e
+        if unknown:
+            raise FormatError(f"the configuration holds {', '.join(unknown)}", "a newer bpe-lab-model may read it")
+        return cls(**values)
+
+
+class GPT(nn.Module):
+    """Tokens to hidden states; `logits` and `loss` go on from there.
+
+    Args:
+        config: see `Config`.
+        token_bytes: what each row starts from (`embedding.embedding_keys`); None takes the row's number.
+
+    >>> model = GPT(Config(vocab_size=300, n_layers=2, n_heads=2, d_model=32))
+    >>> model.logits(model(torch.tensor([[1, 2, 3]]))).shape
+    torch.Size([1, 3, 300])
+    """
+
+    def __init__(self, config: Config, token_bytes: Sequence[bytes] | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Parameter(torch.empty(config.vocab_rows, config.token_width))
+        self.position = scheme(
+            config.position,
+            n_rows=config.context_bytes + 1,
+            d_model=config.d_model,
+            n_heads=config.n_heads,
+            head=config.width // config.n_heads,
+            causal=config.mask == "causal",
+        )
+        self.dropout = nn.Dropout(config.dropout_embedding)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
+        self.norm = norm(config.norm, config.width, config.bias)
+        self.head = None if config.tied else nn.Parameter(torch.empty(config.vocab_rows, config.width))
+        self._start(token_bytes or [b"row:%d" % id for id in range(config.vocab_size)])
+
+    @property
+    def head_weight(self) -> Tensor:
+        """What hidden states are multiplied by: (vocab_rows, d); rows from vocab_size on are padding."""
+        return self.embedding if self.head is None else self.head
+
+    def forward(
+        self,
+        inputs: Tensor,
+        *,
+        positions: Tensor | None = None,
+        segments: Tensor | None = None,
+        prefix: Tensor | None = None,
+        cache: "Cache | None" = None,
+    ) -> Tensor:
+        """Return hidden states after the last norm: (B, T, d), d the width of the head.
+
+        Args:
+            inputs: (B, T) ids.
+            positions: (1|B, T); by default counted from 0, or on from the cache.
+            segments: (B, T), equal where tokens of a row belong together. Attention stays inside a segment and
+                positions begin anew in each. A two-way model needs it where rows are padded.
+            prefix: mask "prefix" only: how many positions at the beginning of each row all of it sees, (B,); or for
+                rows of several segments which positions those are, (B, S) bool, S with those in the cache.
+            cache: what earlier calls saw; these tokens come after it, and are added to it.
+
+        Raises:
+            ArgumentError: a position beyond a learned table, an id beyond the vocabulary, a mask that cannot be.
+        """
+        places = self._places(inputs, positions, segments, cache)  # (1|B, T)
+        sight = self._mask(places, segments, prefix, cache)
+        angles = self.position.angles(places)
+        x = self.dropout(self.position.embed(self._tokens(inputs), places))  # (B, T, width)
+        for layer, block in enumerate(self.blocks):
+            x = block(x, angles, sight, None if cache is None else partial(cache.append, layer))  # (B, T, width)
+        hidden: Tensor = self.norm(x)[..., : self.head_weight.shape[1]]  # (B, T, d)
+        return hidden
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Return the logits of hidden states (..., d), in float32: (..., vocab_size)."""
+        return hidden.float() @ self.head_weight[: self.config.vocab_size].float().t()
+
+    def loss(self, batch: "Batch") -> Tensor:
+        """Return the sum of nats over the targets that are scored: a float64 scalar."""
+        hidden = self(batch.inputs, positions=batch.positions, segments=batch.segments, prefix=batch.prefix)
+        return summed_nats(hidden.flatten(0, 1), self.head_weight, batch.targets.flatten(), self.config.vocab_size)
+
+    def _places(self, inputs: Tensor, given: Tensor | None, segments: Tensor | None, cache: "Cache | None") -> Tensor:
+        """Return the position of each token, checked where there is a table: (1|B, T)."""
+        T, n_rows = inputs.shape[1], self.config.context_bytes + 1
+        last, last_segment = (None, None) if cache is None else cache.last
+        places = count(T, segments, last, last_segment).to(inputs.device) if given is None else given  # (1|B, T)
+        if isinstance(self.position, Learned) and (given is not None or last is not None or n_rows < T):
+            check_rows(places, n_rows)
+        return places
+
+    def _mask(self, places: Tensor, segments: Tensor | None, prefix: Tensor | None, cache: "Cache | None") -> Mask:
+        """Return who sees whom; lists the new tokens in the cache."""
+        kind = self.config.mask
+        if cache is None:
+            n_dropped, keys, key_segments = 0, places, segments
+        elif kind == "two-way":
+            raise ArgumentError("a two-way model has no cache: each new token changes what all others are")
+        else:
+            n_dropped, (keys, key_segments) = cache.n_dropped, cache.extend(places, segments)
+        in_prefix = prefix_keys(kind, prefix, places.shape[1], keys.shape[1], n_dropped)  # (B, S)
+        pair = None if segments is None or key_segments is None else (segments, key_segments)
+        return mask(kind, places, keys, pair, in_prefix, self.position.bias(places, keys))
+
+    def _tokens(self, inputs: Tensor) -> Tensor:
+        try:
+            return F.embedding(inputs, self.embedding)  # (B, T, token_width)
+        except IndexError as e:
+            raise ArgumentError(
+                f"ids must be 0 to {self.config.vocab_size - 1}, got {int(inputs.min())} to {int(inputs.max())}",
+                "take the tokenizer that the model was made for",
+            ) from e
+
+    @torch.no_grad()
+    def _start(self, keys: Sequence[bytes]) -> None:
+        """Set every parameter from hash(seed, name); rows of tokens from hash(seed, key)."""
+        config = self.config
+        if len(keys) != config.vocab_size:
+            raise ArgumentError(f"keys must be vocab_size = {config.vocab_size}, got {len(keys)}")
+        for name, parameter in self.named_parameters():
+            std = config.init_std / (
+                math.sqrt(2 * config.n_layers) if name.endswith(("out.weight", "down.weight")) else 1
+            )
+            if name == "embedding":
+                parameter.zero_()[: len(keys)] = torch.from_numpy(
+                    rows(keys, config.token_width, config.seed, config.init, config.init_std)
+                )
+            elif name == "head":
+                own = [b"head:" + key for key in keys]
+                parameter.zero_()[: len(keys)] = torch.from_numpy(rows(own, config.width, config.seed, std=std))
+            elif name.endswith("bias") or (isinstance(self.position, Relative) and name == "position.weight"):
+                parameter.zero_()
+            elif parameter.dim() == 2:
+                state = hashes([name.encode()], config.seed)
+                parameter.copy_(torch.from_numpy(normal(state, parameter.numel(), std)).view_as(parameter))
+
+
+class Block(nn.Module):
+    """Attention, then MLP, each on a normed copy and added back."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.norm_1 = norm(config.norm, config.width, config.bias)
+        self.attention = Attention(config)
+        self.norm_2 = norm(config.norm, config.width, config.bias)
+        self.mlp = MLP(config)
+
+    def forward(self, x: Tensor, angles: Angles | None, mask: Mask, append: Append | None) -> Tensor:
+        """Return what goes to the next block: (B, T, width)."""
+        x = x + self.attention(self.norm_1(x), angles, mask, append)  # (B, T, width)
+        return x + self.mlp(self.norm_2(x))  # type: ignore[no-any-return]  # (B, T, width)
+
+
+class Attention(nn.Module):
+    """Each token takes a mean of the values of those it sees, weighted by how its query meets their keys."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.n_heads = config.n_heads
+        self.qkv = nn.Linear(config.width, 3 * config.width, config.bias)
+        self.out = nn.Linear(config.width, config.width, config.bias)
+        self.dropout_weights = config.dropout_attention
+        self.dropout = nn.Dropout(config.dropout_residual)
+
+    def forward(self, x: Tensor, angles: Angles | None, mask: Mask, append: Append | None) -> Tensor:
+        """Return what is added to the residual: (B, T, width)."""
+        B, T, width = x.shape
+        H = self.n_heads
+        qk, v = self.qkv(x).view(B, T, 3 * H, width // H).split((2 * H, H), 2)  # (B, T, 2H, head), (B, T, H, head)
+        if angles is not None:
+            qk = rotate(qk, angles)  # (B, T, 2H, head)
+        q, k, v = (part.transpose(1, 2) for part in (*qk.split(H, 2), v))  # (B, H, T, head) each
+        if append is not None:
+            k, v = append(k, v)  # (B, H, S, head) each
+        bias = mask.bias.to(q.dtype) if mask.bias is not None and mask.bias.is_floating_point() else mask.bias
+        dropout = self.dropout_weights if self.training else 0.0
+        y = F.scaled_dot_product_attention(q, k, v, bias, dropout, mask.is_causal)  # (B, H, T, head)
+        y = y.transpose(1, 2).reshape(B, T, width)  # (B, T, width)
+        return self.dropout(self.out(y))  # type: ignore[no-any-return]  # (B, T, width)
+
+
+class MLP(nn.Module):
+    """Each token by itself: up, bend, down. SwiGLU: one half of `up` is the gate of the other (arXiv 2002.05202)."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.is_gated = config.feed_forward == "swiglu"
+        self.up = nn.Linear(config.width, config.inner_width * (1 + self.is_gated), config.bias)
+        self.down = nn.Linear(config.inner_width, config.width, config.bias)
+        self.dropout = nn.Dropout(config.dropout_residual)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what is added to the residual: (B, T, width)."""
+        x = self.up(x)  # (B, T, inner) or (B, T, 2 inner)
+        if self.is_gated:
+            gate, x = x.chunk(2, -1)  # (B, T, inner) each
+            x = F.silu(gate) * x  # (B, T, inner)
+        else:
+            x = F.gelu(x)  # (B, T, inner)
+        return self.dropout(self.down(x))  # type: ignore[no-any-return]  # (B, T, width)
+
+
+class Cache:
+    """Keys and values of the tokens seen, so that a new token costs one row of attention instead of all.
+
+    Memory: 2 x layers x width numbers a token (`cost.cache_bytes_per_token`), allocated `chunk` tokens at a time.
+    """
+
+    def __init__(self, chunk: int = 256) -> None:
+        self.length = 0
+        self.n_dropped = 0
+        """Tokens let go by `crop_left`."""
+        self._chunk, self._first = chunk, 0
+        self._layers: list[Tensor] = []
+        """Of each layer (2, B, H, capacity, head); live from `_first` for `length`."""
+        self._positions: Tensor | None = None
+        """(1|B, length)"""
+        self._segments: Tensor | None = None
+        """(B, length), where there are any."""
+
+    @property
+    def last(self) -> "tuple[Tensor | None, Tensor | None]":
+        """Position (1|B, 1) and segment (B, 1) of the last token."""
+        if not self.length:
+            return None, None
+        return tuple(None if x is None else x[:, -1:] for x in (self._positions, self._segments))  # type: ignore[return-value]
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the keys and values that are held."""
+        return sum(layer[..., : self.length, :].numel() * layer.element_size() for layer in self._layers)
+
+    def extend(self, positions: Tensor, segments: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Make room for tokens that each layer will append; return positions (1|B, S) and segments (B, S) of all."""
+        if self.length and (segments is None) != (self._segments is None):
+            raise ArgumentError("segments must be given in all calls with one cache, or in none")
+        self._positions = _joined(self._positions, positions)  # (1|B, S)
+        self._segments = None if segments is None else _joined(self._segments, segments)  # (B, S)
+        end = self._first + self.length + positions.shape[1]
+        if self._layers and end > self._layers[0].shape[3]:
+            self._layers = [self._moved(layer, positions.shape[1]) for layer in self._layers]
+            self._first = 0
+        self.length += positions.shape[1]
+        return self._positions, self._segments
+
+    def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Store a layer's new keys and values, (B, H, T, head) each; return all of them, (B, H, S, head) each."""
+        B, H, T, head = keys.shape
+        if layer == len(self._layers):
+            self._layers.append(keys.new_empty(2, B, H, self._first + self.length + self._chunk, head))
+        end = self._first + self.length
+        room = self._layers[layer]
+        room[0, :, :, end - T : end] = keys
+        room[1, :, :, end - T : end] = values
+        live = room[..., self._first : end, :]  # (2, B, H, S, head)
+        return live[0], live[1]
+
+    def crop_left(self, n: int) -> None:
+        """Let the `n` oldest tokens go: a rolling cache. Later tokens keep what they learned of them.
+
+        Right for positions that act in attention (RoPE, ALiBi, relative, none); learned ones end at the context.
+        """
+        n = min(n, self.length)
+        self._first += n
+        self.n_dropped += n
+        self.length -= n
+        self._positions, self._segments = (None if x is None else x[:, n:] for x in (self._positions, self._segments))
+
+    def _moved(self, layer: Tensor, n_new: int) -> Tensor:
+        """Return a larger room that begins with what is live: (2, B, H, capacity, head)."""
+        live = layer[..., self._first : self._first + self.length, :]
+        room = layer.new_empty(*layer.shape[:3], self.length + n_new + self._chunk, layer.shape[4])
+        room[..., : self.length, :] = live
+        return room
+
+
+def _joined(old: Tensor | None, new: Tensor) -> Tensor:
+    """Return the old beside the new, of as many rows as the greater: (1|B, S)."""
+    if old is None:
+        return new
+    n_rows = max(len(old), len(new))
+    return torch.cat((old.expand(n_rows, -1), new.expand(n_rows, -1)), 1)
