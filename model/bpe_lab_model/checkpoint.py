@@ -1,0 +1,315 @@
+"""Checkpoints: a folder with the model, the optimizer, what was going on, and the tokenizer. Never a pickle.
+
+    steps/000001000000/       by bytes seen
+        model.safetensors     weights
+        optimizer.safetensors the two moments of every weight; of the newest checkpoint alone
+        state.json            format, configuration, place in the training, SHA-256 of every file and of itself
+        tokenizer.bpe         a copy, where the tokenizer is bpe-lab's own
+    latest -> steps/...
+
+A folder appears whole or not at all: it is written beside its place, synced, and renamed. Random generators are not
+saved, since a step's random numbers follow from the seed and the bytes seen. Trains nothing.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as tensors_from
+from safetensors.torch import save as tensors_to
+from torch import nn
+
+from bpe_lab.errors import FileError, FormatError
+from bpe_lab_model.gpt import GPT, Config
+
+FORMAT = 1
+MODEL, OPTIMIZER, STATE, TOKENIZER = "model.safetensors", "optimizer.safetensors", "state.json", "tokenizer.bpe"
+LATEST, STEPS = "latest", "steps"
+_PART = ".part"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What `load` read."""
+
+    folder: Path
+    model: GPT
+    state: dict[str, Any]
+    """What `save` was given as state, and `versions`, `files`."""
+
+    @property
+    def config(self) -> Config:
+        """The model's configuration."""
+        return self.model.config
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the tokenizer that the model was trained with; empty where that was not said."""
+        return str(self.state.get("tokenizer", {}).get("fingerprint", ""))
+
+    @property
+    def tokenizer_path(self) -> Path | None:
+        """The tokenizer's file; None where the tokenizer is another library's."""
+        return self.folder / TOKENIZER if TOKENIZER in self.state["files"] else None
+
+    def restore(self, optimizer: torch.optim.Optimizer, model: nn.Module) -> None:
+        """Give `optimizer`, made for `model`, the moments it had.
+
+        Raises:
+            FormatError: they are not there, damaged, or of another model.
+        """
+        tensors = _read_tensors(self.folder, OPTIMIZER, self.state["files"])
+        for name, parameter in model.named_parameters():
+            found = {key: tensors.get(f"{key}.{name}") for key in ("exp_avg", "exp_avg_sq", "step")}
+            if any(tensor is None for tensor in found.values()):
+                raise FormatError(f"{self.folder / OPTIMIZER} has no moments of {name}", "train this run again")
+            optimizer.state[parameter] = {
+                key: tensor.to(parameter.device) if tensor.dim() else _step(optimizer, parameter, tensor)
+                for key, tensor in found.items()
+                if tensor is not None
+            }
+
+
+def _step(optimizer: torch.optim.Optimizer, parameter: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
+    """Return the count of steps where the optimizer keeps it: a fused one beside the parameter, another on the CPU."""
+    return count.to(parameter.device if optimizer.param_groups[0].get("fused") else "cpu")
+
+
+def save(
+    folder: str | os.PathLike[str],
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer | None,
+    state: Mapping[str, Any],
+    tokenizer: str | os.PathLike[str] | None = None,
+    *,
+    force: bool = False,
+) -> Path:
+    """Write a checkpoint and return its folder. `model.config` says how to build the model again.
+
+    Raises:
+        FileError: the folder is there and `force` is not given, or writing failed; what stood there before stands.
+    """
+    files = {MODEL: tensors_to({name: tensor.contiguous() for name, tensor in model.state_dict().items()})}
+    if optimizer is not None:
+        files[OPTIMIZER] = tensors_to(_moments(model, optimizer))
+    if tokenizer is not None:
+        files[TOKENIZER] = Path(tokenizer).read_bytes()
+    whole = {
+        **state,
+        "format": FORMAT,
+        "config": model.config.to_json(),  # type: ignore[union-attr, operator]
+        "versions": versions(),
+        "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
+    }
+    whole["sha256"] = _digest(whole)
+    files[STATE] = json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False).encode() + b"\n"
+    return _write_folder(Path(folder), files, force)
+
+
+def load(folder: str | os.PathLike[str], device: str | torch.device = "cpu") -> Checkpoint:
+    """Read a checkpoint: its folder, or the folder of a run, of which the latest is read.
+
+    Raises:
+        FileError: there is none.
+        FormatError: it is damaged (every byte is covered by a SHA-256), or of a newer format.
+    """
+    place = Path(folder)
+    if (place / LATEST).is_dir():
+        place = place / LATEST
+    if not (place / STATE).is_file():
+        raise FileError(f"{place} holds no checkpoint", "give the folder of a run, or one of its steps/")
+    state = _read_state(place / STATE)
+    try:
+        model = GPT(Config.from_json(state["config"]))
+        model.load_state_dict(_read_tensors(place, MODEL, state["files"]))
+    except RuntimeError as e:
+        raise FormatError(f"{place / MODEL} does not fit its configuration: {e}", "train this run again") from None
+    if TOKENIZER in state["files"]:
+        _read_checked(place, TOKENIZER, state["files"])
+    return Checkpoint(place.resolve(), model.to(device), state)
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise FormatError(f"{path} is damaged", "take an older checkpoint") from None
+    newest = state.get("format") if isinstance(state, dict) else None
+    if isinstance(newest, int) and newest > FORMAT:
+        raise FormatError(f"{path} is of format {newest}; this version reads up to {FORMAT}", "update bpe-lab-model")
+    if newest is None or state.pop("sha256", None) != _digest(state):
+        raise FormatError(f"{path} is damaged: its SHA-256 is another", "take an older checkpoint")
+    return dict(state)
+
+
+def _digest(state: Mapping[str, Any]) -> str:
+    text = json.dumps({**state}, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _read_checked(folder: Path, name: str, files: Mapping[str, str]) -> bytes:
+    try:
+        data = (folder / name).read_bytes()
+    except FileNotFoundError:
+        hint = "older checkpoints keep the model alone; resume from the latest" if name == OPTIMIZER else "take another"
+        raise FormatError(f"the checkpoint {folder} has no {name}", hint) from None
+    if hashlib.sha256(data).hexdigest() != files.get(name):
+        raise FormatError(
+            f"{folder / name} is damaged: {len(data):,} bytes with another SHA-256", "take an older checkpoint"
+        )
+    return data
+
+
+def _read_tensors(folder: Path, name: str, files: Mapping[str, str]) -> dict[str, torch.Tensor]:
+    try:
+        return tensors_from(_read_checked(folder, name, files))
+    except SafetensorError as e:
+        raise FormatError(f"{folder / name} is no safetensors file: {e}", "take an older checkpoint") from None
+
+
+def _moments(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """Return the optimizer's tensors by the names of the parameters."""
+    return {
+        f"{key}.{name}": torch.as_tensor(value).contiguous()
+        for name, parameter in model.named_parameters()
+        for key, value in optimizer.state[parameter].items()
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what decides a run."""
+    import numpy
+
+    import bpe_lab
+
+    return {"bpe-lab": bpe_lab.__version__, "torch": torch.__version__, "numpy": numpy.__version__}
+
+
+# A run's folder: checkpoints by bytes seen, and a link to the newest.
+
+
+def keep(
+    run: Path,
+    n_bytes: int,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    state: Mapping[str, Any],
+    tokenizer: Path | None,
+    keep_last: int | None = None,
+) -> Path:
+    """Write the checkpoint after `n_bytes` into a run's folder, point `latest` at it, then thin out the older ones.
+
+    Older ones lose their optimizer, and all but the `keep_last` newest go (None: none goes).
+
+    Raises:
+        FileError: writing failed; the older ones and `latest` stand as they were.
+    """
+    steps = run / STEPS
+    try:
+        steps.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise FileError(f"cannot make the folder {steps}: {e.strerror or e}", "choose another with -o") from e
+    written = save(steps / f"{n_bytes:012d}", model, optimizer, state, tokenizer, force=True)
+    _point(run / LATEST, written)
+    _thin_out(steps, written, keep_last)
+    return written
+
+
+def sweep(run: Path) -> None:
+    """Take away what a killed process left unfinished."""
+    for part in (run / STEPS).glob(f".*{_PART}"):
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _point(link: Path, target: Path) -> None:
+    """Let `link` lead to `target`; at any moment it leads to the old or to the new one."""
+    fresh = link.with_name(f".{link.name}{_PART}")
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            fresh.unlink()
+        fresh.symlink_to(target.relative_to(link.parent), target_is_directory=True)
+        os.replace(fresh, link)
+        _sync(link.parent)
+    except OSError as e:
+        raise FileError(f"cannot point {link} at {target.name}: {e.strerror or e}", "the old one stands") from e
+
+
+def _thin_out(steps: Path, newest: Path, keep_last: int | None) -> None:
+    older = sorted(folder for folder in steps.iterdir() if folder.name.isdigit() and folder.name < newest.name)
+    for folder in older:
+        with contextlib.suppress(OSError):
+            (folder / OPTIMIZER).unlink()
+    for folder in older[: -(keep_last - 1) or None] if keep_last else []:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_folder(target: Path, files: Mapping[str, bytes], force: bool) -> Path:
+    """Write a folder beside its place, sync it, rename it there. A folder in the way is put back where that fails."""
+    if target.exists() and not force:
+        raise FileError(f"{target} exists already", "choose another name, or overwrite it with --force (force=True)")
+    part = None
+    try:
+        part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=_PART, dir=target.absolute().parent))
+        for name, data in files.items():
+            _write_synced(part / name, data)
+        part.chmod(0o777 & ~_umask())
+        _sync(part)
+        _swap(part, target)
+        _sync(target.absolute().parent)
+    except OSError as e:
+        raise FileError(
+            f"cannot write the checkpoint {target}: {e.strerror or e}", "what was saved before stands as it was"
+        ) from e
+    finally:
+        if part is not None:
+            shutil.rmtree(part, ignore_errors=True)
+    return target
+
+
+def _swap(part: Path, target: Path) -> None:
+    """Rename `part` to `target`; what stood there goes away after that."""
+    if not target.exists():
+        os.rename(part, target)
+        return
+    aside = target.with_name(f".{target.name}.old{_PART}")
+    shutil.rmtree(aside, ignore_errors=True)
+    os.rename(target, aside)
+    try:
+        os.rename(part, target)
+    except OSError:
+        os.rename(aside, target)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("wb") as f:
+        f.write(data)
+        f.flush()
+        os.fsync(f.fileno())
+
+
+def _sync(folder: Path) -> None:
+    """Sync a folder's names to the disk, where the system knows such a thing."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _umask() -> int:
+    """Return the process's file mode mask, which can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
