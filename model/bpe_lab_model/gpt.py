@@ -7,7 +7,6 @@ trains nothing, reads no text, and knows tokens by number only.
 """
 
 import json
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
@@ -17,12 +16,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bpe_lab.errors import ArgumentError, FormatError
-from bpe_lab_model.embedding import INITS, hashes, normal, rows
+from bpe_lab.errors import ArgumentError, BpeLabError, FormatError
+from bpe_lab_model.cache import Cache as Cache
+from bpe_lab_model.embedding import INITS
 from bpe_lab_model.loss import summed_nats
 from bpe_lab_model.masks import Mask, mask, prefix_keys
 from bpe_lab_model.norms import NORMS, norm
-from bpe_lab_model.positions import POSITIONS, Learned, Relative, check_rows, count, rotate, scheme
+from bpe_lab_model.positions import POSITIONS, Learned, check_rows, count, rotate, scheme
+from bpe_lab_model.start import start
 
 if TYPE_CHECKING:
     from bpe_lab_model.windows import Batch
@@ -111,13 +112,15 @@ class Config:
             FormatError: it is no JSON object, or holds a field that this version does not know.
         """
         try:
-            values: dict[str, Any] = json.loads(text)
+            values: dict[str, Any] = dict(json.loads(text))
             unknown = sorted(set(values) - {field.name for field in fields(cls)})
+            if unknown:
+                raise FormatError(f"the configuration holds {', '.join(unknown)}", "a newer bpe-lab-model may read it")
+            return cls(**values)
         except (ValueError, TypeError) as e:
+            if isinstance(e, BpeLabError):
+                raise
             raise FormatError(f"not the configuration of a model: {e}") from e
-        if unknown:
-            raise FormatError(f"the configuration holds {', '.join(unknown)}", "a newer bpe-lab-model may read it")
-        return cls(**values)
 
 
 class GPT(nn.Module):
@@ -148,7 +151,7 @@ class GPT(nn.Module):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
         self.norm = norm(config.norm, config.width, config.bias)
         self.head = None if config.tied else nn.Parameter(torch.empty(config.vocab_rows, config.width))
-        self._start(token_bytes or [b"row:%d" % id for id in range(config.vocab_size)])
+        start(self, token_bytes or [b"row:%d" % id for id in range(config.vocab_size)])
 
     @property
     def head_weight(self) -> Tensor:
@@ -162,7 +165,7 @@ class GPT(nn.Module):
         positions: Tensor | None = None,
         segments: Tensor | None = None,
         prefix: Tensor | None = None,
-        cache: "Cache | None" = None,
+        cache: Cache | None = None,
     ) -> Tensor:
         """Return hidden states after the last norm: (B, T, d), d the width of the head.
 
@@ -196,7 +199,7 @@ class GPT(nn.Module):
         hidden = self(batch.inputs, positions=batch.positions, segments=batch.segments, prefix=batch.prefix)
         return summed_nats(hidden.flatten(0, 1), self.head_weight, batch.targets.flatten(), self.config.vocab_size)
 
-    def _places(self, inputs: Tensor, given: Tensor | None, segments: Tensor | None, cache: "Cache | None") -> Tensor:
+    def _places(self, inputs: Tensor, given: Tensor | None, segments: Tensor | None, cache: Cache | None) -> Tensor:
         """Return the position of each token, checked where there is a table: (1|B, T)."""
         T, n_rows = inputs.shape[1], self.config.context_bytes + 1
         last, last_segment = (None, None) if cache is None else cache.last
@@ -205,7 +208,7 @@ class GPT(nn.Module):
             check_rows(places, n_rows)
         return places
 
-    def _mask(self, places: Tensor, segments: Tensor | None, prefix: Tensor | None, cache: "Cache | None") -> Mask:
+    def _mask(self, places: Tensor, segments: Tensor | None, prefix: Tensor | None, cache: Cache | None) -> Mask:
         """Return who sees whom; lists the new tokens in the cache."""
         kind = self.config.mask
         if cache is None:
@@ -219,36 +222,12 @@ class GPT(nn.Module):
         return mask(kind, places, keys, pair, in_prefix, self.position.bias(places, keys))
 
     def _tokens(self, inputs: Tensor) -> Tensor:
-        try:
-            return F.embedding(inputs, self.embedding)  # (B, T, token_width)
-        except IndexError as e:
+        n = self.config.vocab_size
+        if inputs.is_cpu and not torch.compiler.is_compiling() and inputs.numel() and int(inputs.max()) >= n:
             raise ArgumentError(
-                f"ids must be 0 to {self.config.vocab_size - 1}, got {int(inputs.min())} to {int(inputs.max())}",
-                "take the tokenizer that the model was made for",
-            ) from e
-
-    @torch.no_grad()
-    def _start(self, keys: Sequence[bytes]) -> None:
-        """Set every parameter from hash(seed, name); rows of tokens from hash(seed, key)."""
-        config = self.config
-        if len(keys) != config.vocab_size:
-            raise ArgumentError(f"keys must be vocab_size = {config.vocab_size}, got {len(keys)}")
-        for name, parameter in self.named_parameters():
-            std = config.init_std / (
-                math.sqrt(2 * config.n_layers) if name.endswith(("out.weight", "down.weight")) else 1
+                f"ids must be below {n}, got {int(inputs.max())}", "take the tokenizer that the model was made for"
             )
-            if name == "embedding":
-                parameter.zero_()[: len(keys)] = torch.from_numpy(
-                    rows(keys, config.token_width, config.seed, config.init, config.init_std)
-                )
-            elif name == "head":
-                own = [b"head:" + key for key in keys]
-                parameter.zero_()[: len(keys)] = torch.from_numpy(rows(own, config.width, config.seed, std=std))
-            elif name.endswith("bias") or (isinstance(self.position, Relative) and name == "position.weight"):
-                parameter.zero_()
-            elif parameter.dim() == 2:
-                state = hashes([name.encode()], config.seed)
-                parameter.copy_(torch.from_numpy(normal(state, parameter.numel(), std)).view_as(parameter))
+        return F.embedding(inputs, self.embedding)  # (B, T, token_width)
 
 
 class Block(nn.Module):
@@ -288,9 +267,8 @@ class Attention(nn.Module):
         q, k, v = (part.transpose(1, 2) for part in (*qk.split(H, 2), v))  # (B, H, T, head) each
         if append is not None:
             k, v = append(k, v)  # (B, H, S, head) each
-        bias = mask.bias.to(q.dtype) if mask.bias is not None and mask.bias.is_floating_point() else mask.bias
         dropout = self.dropout_weights if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, bias, dropout, mask.is_causal)  # (B, H, T, head)
+        y = F.scaled_dot_product_attention(q, k, v, mask.bias, dropout, mask.is_causal)  # (B, H, T, head)
         y = y.transpose(1, 2).reshape(B, T, width)  # (B, T, width)
         return self.dropout(self.out(y))  # type: ignore[no-any-return]  # (B, T, width)
 
@@ -314,85 +292,3 @@ class MLP(nn.Module):
         else:
             x = F.gelu(x)  # (B, T, inner)
         return self.dropout(self.down(x))  # type: ignore[no-any-return]  # (B, T, width)
-
-
-class Cache:
-    """Keys and values of the tokens seen, so that a new token costs one row of attention instead of all.
-
-    Memory: 2 x layers x width numbers a token (`cost.cache_bytes_per_token`), allocated `chunk` tokens at a time.
-    """
-
-    def __init__(self, chunk: int = 256) -> None:
-        self.length = 0
-        self.n_dropped = 0
-        """Tokens let go by `crop_left`."""
-        self._chunk, self._first = chunk, 0
-        self._layers: list[Tensor] = []
-        """Of each layer (2, B, H, capacity, head); live from `_first` for `length`."""
-        self._positions: Tensor | None = None
-        """(1|B, length)"""
-        self._segments: Tensor | None = None
-        """(B, length), where there are any."""
-
-    @property
-    def last(self) -> "tuple[Tensor | None, Tensor | None]":
-        """Position (1|B, 1) and segment (B, 1) of the last token."""
-        if not self.length:
-            return None, None
-        return tuple(None if x is None else x[:, -1:] for x in (self._positions, self._segments))  # type: ignore[return-value]
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of the keys and values that are held."""
-        return sum(layer[..., : self.length, :].numel() * layer.element_size() for layer in self._layers)
-
-    def extend(self, positions: Tensor, segments: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Make room for tokens that each layer will append; return positions (1|B, S) and segments (B, S) of all."""
-        if self.length and (segments is None) != (self._segments is None):
-            raise ArgumentError("segments must be given in all calls with one cache, or in none")
-        self._positions = _joined(self._positions, positions)  # (1|B, S)
-        self._segments = None if segments is None else _joined(self._segments, segments)  # (B, S)
-        end = self._first + self.length + positions.shape[1]
-        if self._layers and end > self._layers[0].shape[3]:
-            self._layers = [self._moved(layer, positions.shape[1]) for layer in self._layers]
-            self._first = 0
-        self.length += positions.shape[1]
-        return self._positions, self._segments
-
-    def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Store a layer's new keys and values, (B, H, T, head) each; return all of them, (B, H, S, head) each."""
-        B, H, T, head = keys.shape
-        if layer == len(self._layers):
-            self._layers.append(keys.new_empty(2, B, H, self._first + self.length + self._chunk, head))
-        end = self._first + self.length
-        room = self._layers[layer]
-        room[0, :, :, end - T : end] = keys
-        room[1, :, :, end - T : end] = values
-        live = room[..., self._first : end, :]  # (2, B, H, S, head)
-        return live[0], live[1]
-
-    def crop_left(self, n: int) -> None:
-        """Let the `n` oldest tokens go: a rolling cache. Later tokens keep what they learned of them.
-
-        Right for positions that act in attention (RoPE, ALiBi, relative, none); learned ones end at the context.
-        """
-        n = min(n, self.length)
-        self._first += n
-        self.n_dropped += n
-        self.length -= n
-        self._positions, self._segments = (None if x is None else x[:, n:] for x in (self._positions, self._segments))
-
-    def _moved(self, layer: Tensor, n_new: int) -> Tensor:
-        """Return a larger room that begins with what is live: (2, B, H, capacity, head)."""
-        live = layer[..., self._first : self._first + self.length, :]
-        room = layer.new_empty(*layer.shape[:3], self.length + n_new + self._chunk, layer.shape[4])
-        room[..., : self.length, :] = live
-        return room
-
-
-def _joined(old: Tensor | None, new: Tensor) -> Tensor:
-    """Return the old beside the new, of as many rows as the greater: (1|B, S)."""
-    if old is None:
-        return new
-    n_rows = max(len(old), len(new))
-    return torch.cat((old.expand(n_rows, -1), new.expand(n_rows, -1)), 1)

@@ -58,7 +58,7 @@ def token_nats(hidden: Tensor, weight: Tensor, targets: Tensor, n_vocab: int, ch
     nats = torch.zeros(len(targets), dtype=torch.float32, device=hidden.device)  # (N,)
     with torch.autocast(hidden.device.type, enabled=False):
         vocabulary = weight[:n_vocab].float()  # (V, d)
-        for rows in _scored(targets).split(chunk):
+        for rows in torch.split(_scored(targets), chunk):
             logits = hidden[rows].float() @ vocabulary.t()  # (rows, V)
             nats[rows] = logits.logsumexp(1) - logits.gather(1, targets[rows, None]).squeeze(1)
     return nats
@@ -96,7 +96,7 @@ def _nats_and_gradients(
     grad_weight = torch.zeros(weight.shape, dtype=torch.float32, device=weight.device)  # (V_pad, d)
     nats = torch.zeros((), dtype=torch.float64, device=hidden.device)
     buffer = torch.empty(min(chunk, len(kept)), n_vocab, dtype=torch.float32, device=hidden.device)  # (chunk, V)
-    for rows, target in zip(kept.split(chunk), targets.split(chunk), strict=True):
+    for rows, target in zip(torch.split(kept, chunk), torch.split(targets, chunk), strict=True):
         states = hidden[rows].float()  # (rows, d)
         logits = torch.mm(states, vocabulary.t(), out=buffer[: len(rows)])  # (rows, V)
         nats += _into_gradient(logits, target[:, None])

@@ -38,7 +38,7 @@ class RMSNorm(nn.Module):
 
 
 class DyT(nn.Module):
-    """tanh(alpha x) * weight + bias, no statistics at all; alpha is one learned number, at first 0.5 as in the paper."""
+    """tanh(alpha x) * weight + bias: no statistics. alpha is one learned number, at first 0.5 as in the paper."""
 
     def __init__(self, width: int, bias: bool) -> None:
         super().__init__()

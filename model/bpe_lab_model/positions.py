@@ -106,13 +106,13 @@ class Relative(Scheme):
     def __init__(self, n_heads: int, causal: bool) -> None:
         super().__init__()
         self.lowest = 0 if causal else -FARTHEST
-        self.weight = nn.Parameter(torch.empty(FARTHEST - self.lowest + 1, n_heads))
+        self.distance_bias = nn.Parameter(torch.empty(FARTHEST - self.lowest + 1, n_heads))
 
     def bias(self, queries: Tensor, keys: Tensor) -> Tensor:
         """Look the biases up."""
         distances = queries[:, :, None] - keys[:, None, :]  # (1|B, T, S)
         rows = distances.clamp(self.lowest, FARTHEST) - self.lowest  # (1|B, T, S)
-        return nn.functional.embedding(rows, self.weight).permute(0, 3, 1, 2)  # (1|B, H, T, S)
+        return nn.functional.embedding(rows, self.distance_bias).permute(0, 3, 1, 2)  # (1|B, H, T, S)
 
 
 def scheme(name: str, *, n_rows: int, d_model: int, n_heads: int, head: int, causal: bool) -> Scheme:

@@ -1,0 +1,53 @@
+"""Where a model's parameters start: each from hash(seed, its name), rows of tokens from hash(seed, the token's key).
+
+So the trunk is the same whatever the vocabulary, and no parameter depends on which others there are. Deviations from
+zero are normal with `init_std`, as GPT-2's; matrices that write into the residual have 1/sqrt(2 layers) of it, biases
+are 0, and norms keep what their module gave them.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from bpe_lab.errors import ArgumentError
+from bpe_lab_model.embedding import Floats, hashes, normal, rows
+
+if TYPE_CHECKING:
+    from bpe_lab_model.gpt import GPT
+
+_INTO_RESIDUAL = ("attention.out.weight", "mlp.down.weight")
+
+
+@torch.no_grad()
+def start(model: "GPT", keys: Sequence[bytes]) -> None:
+    """Set every parameter of a model; `keys` has one key a token of its vocabulary.
+
+    Raises:
+        ArgumentError: there are more or fewer keys than tokens.
+    """
+    config = model.config
+    if len(keys) != config.vocab_size:
+        raise ArgumentError(
+            f"keys must be vocab_size = {config.vocab_size}, got {len(keys)}",
+            "take embedding_keys(tokenizer, vocab_size)",
+        )
+    seed, std = config.seed, config.init_std
+    for name, parameter in model.named_parameters():
+        if name == "embedding":
+            _set_rows(parameter, rows(keys, config.token_width, seed, config.init, std))
+        elif name == "head":
+            _set_rows(parameter, rows([b"head:" + key for key in keys], config.width, seed, std=std))
+        elif name.endswith("bias"):
+            parameter.zero_()
+        elif parameter.dim() == 2:
+            scale = 1 / math.sqrt(2 * config.n_layers) if name.endswith(_INTO_RESIDUAL) else 1.0
+            drawn = normal(hashes([name.encode()], seed), parameter.numel(), std * scale)
+            parameter.copy_(torch.from_numpy(drawn).view_as(parameter))
+
+
+def _set_rows(table: Tensor, start: Floats) -> None:
+    """Copy rows into a table, and zeros into the padding below them."""
+    table.zero_()[: len(start)] = torch.from_numpy(start)
