@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from bpe_lab import holdout
 from bpe_lab.compare import dataset
 from bpe_lab.compare.recipe import Recipe
 from bpe_lab.corpus import Block, Source, find_files, read_blocks
@@ -64,7 +65,7 @@ class Texts:
         """Return the documents in the order of their content hash, equal ones side by side. Kept, for many draws."""
         key = (purpose, seed)
         if key not in self._orders:
-            hashes = content_hashes(self.documents, purpose, seed)
+            hashes = holdout.content_hashes(self.documents, purpose, seed)
             self._orders[key] = [document for _, document in sorted(zip(hashes, self.documents, strict=True))]
         return self._orders[key]
 
@@ -213,39 +214,17 @@ def _lines(source: str) -> list[bytes]:
 # -- draws and splits
 
 
-def content_hashes(documents: Iterable[bytes], purpose: str, seed: int) -> list[int]:
-    """Return 64 bits of BLAKE2b of each document, keyed: another purpose or seed gives an unrelated order.
-
-    About 1 us a document and 1 GB/s.
-    """
-    keyed = hashlib.blake2b(digest_size=8, key=f"{purpose} {seed}".encode())
-    found = []
-    for document in documents:
-        digest = keyed.copy()
-        digest.update(document)
-        found.append(int.from_bytes(digest.digest(), "little"))
-    return found
-
-
 def split(texts: Texts, eval_share: float = 0.1, seed: int = 0) -> tuple[Texts, Texts]:
     """Return documents to train on and documents to measure on, about `eval_share` of them.
 
-    A document goes to the side that its own content says, so more documents move none, and equal ones go together.
-    Where that leaves a side empty, the document nearest to the border crosses it.
+    A document goes to the side that its own content says (`holdout`), so more documents move none, and equal ones go
+    together. Where that leaves a side empty, the document nearest to the border crosses it.
 
     Raises:
         CorpusError: there are not two different documents. ArgumentError: a share that is not between 0 and 1.
     """
-    if not 0 < eval_share < 1:
-        raise ArgumentError(f"the share to measure on must be between 0 and 1, got {eval_share}")
-    hashes = content_hashes(texts.documents, "split", seed)
-    distinct = sorted(set(hashes))
-    if len(distinct) < 2:
-        raise CorpusError(
-            f"{texts.name} is one document, which cannot be both trained and measured on",
-            "say what a document is with --documents, or give a text to measure on with --eval",
-        )
-    border = min(max(int(eval_share * 2**64), distinct[0] + 1), distinct[-1])
+    hashes = holdout.split_hashes(texts.documents, seed)
+    border = holdout.border(hashes, eval_share, texts.name)
     return (
         Texts(f"{texts.name} (train)", [d for d, h in zip(texts.documents, hashes, strict=True) if h >= border]),
         Texts(f"{texts.name} (eval)", [d for d, h in zip(texts.documents, hashes, strict=True) if h < border]),

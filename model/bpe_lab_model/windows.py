@@ -1,0 +1,305 @@
+"""Rows to batches and steps: the order of training, which is the same for every tokenizer, and a Dataset for those who
+want one.
+
+A step is filled with whole windows until it has so many bytes of text. Which windows, and in which order, is decided by
+the seed, the epoch, the document's content and the place in it, never by tokens: so two tokenizers see the same bytes
+in the same step.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bpe_lab.errors import ArgumentError
+from bpe_lab.shards import ShardSplit
+from bpe_lab_model.rows import IGNORE, Ints, Row, Window, WindowIndex, Windows, by_padded_size, check_text
+
+__all__ = ["IGNORE", "Batch", "Step", "TokenWindows", "Window", "WindowIndex", "steps"]
+
+
+@dataclass
+class Batch:
+    """Rows for one forward pass, padded on the right."""
+
+    inputs: Tensor
+    """(B, T) int64."""
+    targets: Tensor
+    """(B, T) int64, IGNORE where nothing is scored."""
+    segments: Tensor | None = None
+    """(B, T) int64: which packed row a position belongs to; attention stays within. None where each row stands
+    alone."""
+    positions: Tensor | None = None
+    """(B, T) int64, beginning at 0 in each segment; None where they simply count."""
+    prefix: Tensor | None = None
+    """(B,) int64: how many positions from the first on see each other both ways."""
+    n_bytes: int = 0
+    """Bytes of text that its rows own."""
+
+    def to(self, device: Any) -> "Batch":
+        """Return the batch on a device."""
+        moved = {name: getattr(self, name) for name in ("inputs", "targets", "segments", "positions", "prefix")}
+        moved = {name: t if t is None else t.to(device, non_blocking=True) for name, t in moved.items()}
+        return Batch(**moved, n_bytes=self.n_bytes)
+
+    @property
+    def n_targets(self) -> int:
+        """Scored targets."""
+        return int((self.targets != IGNORE).sum())
+
+
+@dataclass
+class Step:
+    """What one update of the parameters is made from. The counts are those of all ranks."""
+
+    batches: list[Batch]
+    """Those of this rank; none where the step has fewer rows than there are ranks."""
+    n_bytes: int
+    """Bytes of text."""
+    n_targets: int
+    """Scored targets, ends of text included."""
+    epoch: int
+    """From 0: that of the first window."""
+    bytes_seen: int
+    """After this step, since the beginning of training: what `start_bytes` takes."""
+
+
+def steps(
+    index: WindowIndex,
+    bytes_per_step: int,
+    seed: int,
+    *,
+    total_bytes: int | None = None,
+    epochs: float | None = None,
+    start_bytes: int = 0,
+    rank: int = 0,
+    world: int = 1,
+    max_tokens: int = 8192,
+    pack: bool = False,
+) -> Iterator[Step]:
+    """Yield the steps of a training run.
+
+    Windows go in whole, so a step has up to a window more than `bytes_per_step`; the run ends with the step that
+    reaches the end. An epoch that is over is followed by the next within a step. Ranks share out the rows of each step,
+    so that together they see what one process would.
+
+    Args:
+        total_bytes: how much text to see; or
+        epochs: how often to see all of it.
+        start_bytes: a `bytes_seen` of an earlier run: the steps that follow are those that followed there, bit for bit.
+        max_tokens: places of a batch, padding included; a single longer row is a batch of its own.
+        pack: put short rows behind each other instead of padding them.
+
+    Cost: 24 bytes of memory a window; a sort of all windows an epoch.
+    """
+    check_text(index)
+    _check(bytes_per_step=bytes_per_step, world=world, max_tokens=max_tokens)
+    if not 0 <= rank < world:
+        raise ArgumentError(f"rank must be from 0 to {world - 1}, got {rank}")
+    if (total_bytes is None) == (epochs is None):
+        raise ArgumentError("one of total_bytes and epochs must be given")
+    total = round(float(epochs or 0) * index.n_bytes) if total_bytes is None else total_bytes
+    seen = start_bytes
+    for epoch, numbers in _step_windows(index, bytes_per_step, seed, start_bytes, total):
+        n_bytes = int(index.bytes_of(numbers).sum())
+        windows = index.windows(numbers)
+        scored = np.flatnonzero(windows.n_scored > 0)
+        order = scored[np.argsort(-windows.n_tokens[scored], kind="stable")]
+        mine = order[rank::world]
+        seen += n_bytes
+        yield Step(
+            list(_batches(index, numbers[mine], windows.take(mine), max_tokens, pack)),
+            n_bytes,
+            int(windows.n_scored[scored].sum()),
+            epoch,
+            seen,
+        )
+
+
+def _check(**numbers: int) -> None:
+    for name, n in numbers.items():
+        if n < 1:
+            raise ArgumentError(f"{name} must be at least 1, got {n}")
+
+
+def _step_windows(
+    index: WindowIndex, bytes_per_step: int, seed: int, start_bytes: int, total: int
+) -> Iterator[tuple[int, Ints]]:
+    """Yield the epoch of the first window, and the numbers of the windows of each step."""
+    if start_bytes < 0:
+        raise ArgumentError(f"start_bytes must be at least 0, got {start_bytes}")
+    per_epoch, seen = index.n_bytes, start_bytes
+    # Windows without bytes (empty documents) stand behind the byte where a step ended, so they belong to the next one.
+    epoch = max(0, -(-start_bytes // per_epoch) - 1)
+    order, ends = _epoch(index, seed, epoch)
+    at = _place_after(ends, start_bytes - epoch * per_epoch)
+    while seen < total:
+        wanted = min(seen + bytes_per_step, total)
+        parts: list[Ints] = []
+        first_epoch = epoch
+        while seen < wanted:
+            if at == len(order):
+                epoch, at = epoch + 1, 0
+                order, ends = _epoch(index, seed, epoch)
+                first_epoch = epoch if not parts else first_epoch
+            stop = min(int(np.searchsorted(ends, wanted - epoch * per_epoch)) + 1, len(order))
+            parts.append(order[at:stop])
+            at, seen = stop, epoch * per_epoch + int(ends[stop - 1])
+        yield first_epoch, np.concatenate(parts)
+
+
+def _epoch(index: WindowIndex, seed: int, epoch: int) -> tuple[Ints, Ints]:
+    """Return the windows of an epoch in order, and the bytes up to the end of each."""
+    order = epoch_order(index, seed, epoch)
+    return order, np.cumsum(index.bytes_of()[order])
+
+
+def _place_after(ends: Ints, n_bytes: int) -> int:
+    """Return how many windows of an epoch `n_bytes` are.
+
+    Raises:
+        ArgumentError: a window would be cut.
+    """
+    if n_bytes == 0:
+        return 0
+    at = int(np.searchsorted(ends, n_bytes))
+    if at == len(ends) or ends[at] != n_bytes:
+        raise ArgumentError(
+            f"start_bytes ends {n_bytes} bytes into its epoch, where no window does",
+            "give a Step's bytes_seen of the same run",
+        )
+    return at + 1
+
+
+def epoch_order(index: WindowIndex, seed: int, epoch: int) -> Ints:
+    """Return the placed windows of an epoch in order: by a hash of seed, epoch, the document's content and the place in
+    it.
+
+    Windows of one document are spread over the epoch, or a long document would be a step of its own. Equal documents
+    keep their order.
+    """
+    document, k = index.places()
+    with np.errstate(over="ignore"):
+        key = _mixed(np.asarray(index.split.hashes)[document] + _mixed(k.astype(np.uint64) + _salt(seed, epoch)))
+    return np.argsort(key, kind="stable")
+
+
+def _salt(seed: int, epoch: int) -> np.uint64:
+    drawn = np.random.SeedSequence([abs(seed), epoch, int(seed < 0)]).generate_state(1, np.uint64)
+    return cast(np.uint64, drawn[0])
+
+
+def _mixed(x: Any) -> Any:
+    """Mix 64 bits: the finaliser of splitmix64 (Steele, Lea, Flood 2014)."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def _batches(index: WindowIndex, numbers: Ints, windows: Windows, max_tokens: int, pack: bool) -> Iterator[Batch]:
+    """Yield batches of rows that are sorted by length, the longest first."""
+    if pack and len(windows):
+        yield from _packed(index, numbers, windows, max_tokens)
+        return
+    for chosen in by_padded_size(windows.n_tokens, max_tokens):
+        inputs, targets = index.gather(windows.take(np.arange(len(windows))[chosen]))
+        n_bytes = int(index.bytes_of(numbers[chosen]).sum())
+        yield Batch(torch.from_numpy(inputs), torch.from_numpy(targets), n_bytes=n_bytes)
+
+
+def _packed(index: WindowIndex, numbers: Ints, windows: Windows, max_tokens: int) -> Iterator[Batch]:
+    """Yield batches of packed rows, each as long as the longest window."""
+    capacity = int(windows.n_tokens[0])
+    bins = pack_lengths(windows.n_tokens.tolist(), capacity)
+    n_rows = max(1, max_tokens // capacity)
+    for start in range(0, len(bins), n_rows):
+        rows = bins[start : start + n_rows]
+        chosen = np.concatenate(rows)
+        cut = [(inputs[:n], targets[:n]) for inputs, targets, n in _rows(index, windows.take(chosen))]
+        counts = np.cumsum([0, *map(len, rows)])
+        packed = [pack_rows(cut[a:b], capacity, index.eos) for a, b in pairwise(counts.tolist())]
+        inputs, targets, segments, positions = (torch.from_numpy(np.stack(part)) for part in zip(*packed, strict=True))
+        n_bytes = int(index.bytes_of(numbers[chosen]).sum())
+        yield Batch(inputs, targets, segments, positions, n_bytes=n_bytes)
+
+
+def _rows(index: WindowIndex, windows: Windows) -> Iterator[tuple[Ints, Ints, int]]:
+    inputs, targets = index.gather(windows)
+    yield from zip(inputs, targets, windows.n_tokens.tolist(), strict=True)
+
+
+def pack_lengths(lengths: Sequence[int], capacity: int) -> list[list[int]]:
+    """Return which rows share a packed row: first fit over lengths that fall.
+
+    At most 11/9 of the fewest possible rows (Johnson 1973).
+    """
+    bins: list[list[int]] = []
+    room: list[int] = []
+    for i, n in enumerate(lengths):
+        at = next((b for b, left in enumerate(room) if left >= n), None)
+        if at is None:
+            bins.append([])
+            room.append(capacity)
+            at = len(bins) - 1
+        bins[at].append(i)
+        room[at] -= n
+    return bins
+
+
+def pack_rows(rows: Sequence[Row], capacity: int, eos: int) -> tuple[Ints, Ints, Ints, Ints]:
+    """Return inputs, targets, segments and positions of rows put behind each other.
+
+    What is left over is a segment of its own.
+    """
+    lengths = [len(inputs) for inputs, _ in rows]
+    rest = capacity - sum(lengths)
+    lengths += [rest]
+    inputs = np.concatenate([*(inputs for inputs, _ in rows), np.full(rest, eos, np.int64)])
+    targets = np.concatenate([*(targets for _, targets in rows), np.full(rest, IGNORE, np.int64)])
+    segments = np.repeat(np.arange(len(lengths)), lengths)
+    positions = np.concatenate([np.arange(n) for n in lengths])
+    return inputs, targets, segments, positions
+
+
+class TokenWindows(torch.utils.data.Dataset[dict[str, Tensor]]):
+    """The windows of a split as a plain map-style Dataset, to be put into a DataLoader with
+    `collate_fn=TokenWindows.collate`.
+
+    For learning and for loops of one's own; `steps` gives the order that comparisons need. Pickles as the name of its
+    folder, so workers map the files themselves.
+    """
+
+    def __init__(
+        self,
+        split: ShardSplit,
+        eos: int | None = None,
+        context_bytes: int = 1024,
+        stride_bytes: int | None = None,
+        objective: str = "clm",
+        seed: int = 0,
+    ) -> None:
+        self.index = WindowIndex(split, eos, context_bytes, stride_bytes)
+        if objective != "clm":
+            raise ArgumentError(f"there is no objective {objective!r} yet")
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, i: int) -> dict[str, Tensor]:
+        inputs, targets = self.index.row(i)
+        return {"inputs": torch.from_numpy(inputs), "targets": torch.from_numpy(targets)}
+
+    @staticmethod
+    def collate(rows: Sequence[dict[str, Tensor]]) -> Batch:
+        """Return rows as one batch, padded on the right."""
+        T = max(len(row["inputs"]) for row in rows)
+        inputs = torch.zeros(len(rows), T, dtype=torch.int64)  # (B, T)
+        targets = torch.full((len(rows), T), IGNORE)  # (B, T)
+        for i, row in enumerate(rows):
+            inputs[i, : len(row["inputs"])] = row["inputs"]
+            targets[i, : len(row["targets"])] = row["targets"]
+        return Batch(inputs, targets)
