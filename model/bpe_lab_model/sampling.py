@@ -97,7 +97,7 @@ def draw(probabilities: Tensor, generator: torch.Generator) -> Tensor:
     One number a row, drawn on the CPU, so that a seed gives the same text on every device. Never a token of
     probability 0.
     """
-    uniform = torch.rand(probabilities.shape[:-1] + (1,), generator=generator, dtype=torch.float64)  # (B, 1)
+    uniform = torch.rand((*probabilities.shape[:-1], 1), generator=generator, dtype=torch.float64)  # (B, 1)
     running = probabilities.double().cumsum(-1)  # (B, V)
     # Scaled by the whole sum, so that rounding leaves no gap at the end; `right` steps over tokens of probability 0.
     place = torch.searchsorted(running, uniform.to(running.device) * running[..., -1:], right=True)
