@@ -28,7 +28,7 @@ from safetensors.torch import load as tensors_from
 from safetensors.torch import save as tensors_to
 from torch import nn
 
-from bpe_lab.errors import FileError, FormatError
+from bpe_lab.errors import ArgumentError, FileError, FormatError
 from bpe_lab_model.gpt import GPT, Config
 
 FORMAT = 1
@@ -106,7 +106,7 @@ def save(
     whole = {
         **state,
         "format": FORMAT,
-        "config": model.config.to_json(),  # type: ignore[union-attr, operator]
+        "config": json.loads(_config(model).to_json()),
         "versions": versions(),
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
     }
@@ -129,13 +129,20 @@ def load(folder: str | os.PathLike[str], device: str | torch.device = "cpu") -> 
         raise FileError(f"{place} holds no checkpoint", "give the folder of a run, or one of its steps/")
     state = _read_state(place / STATE)
     try:
-        model = GPT(Config.from_json(state["config"]))
+        model = GPT(Config.from_json(json.dumps(state["config"])))
         model.load_state_dict(_read_tensors(place, MODEL, state["files"]))
     except RuntimeError as e:
         raise FormatError(f"{place / MODEL} does not fit its configuration: {e}", "train this run again") from None
     if TOKENIZER in state["files"]:
         _read_checked(place, TOKENIZER, state["files"])
     return Checkpoint(place.resolve(), model.to(device), state)
+
+
+def _config(model: nn.Module) -> Config:
+    config = model.config
+    if not isinstance(config, Config):
+        raise ArgumentError(f"a checkpoint wants a model with a Config, got {type(config).__name__}")
+    return config
 
 
 def _read_state(path: Path) -> dict[str, Any]:
@@ -278,15 +285,15 @@ def _write_folder(target: Path, files: Mapping[str, bytes], force: bool) -> Path
 def _swap(part: Path, target: Path) -> None:
     """Rename `part` to `target`; what stood there goes away after that."""
     if not target.exists():
-        os.rename(part, target)
+        part.rename(target)
         return
     aside = target.with_name(f".{target.name}.old{_PART}")
     shutil.rmtree(aside, ignore_errors=True)
-    os.rename(target, aside)
+    target.rename(aside)
     try:
-        os.rename(part, target)
+        part.rename(target)
     except OSError:
-        os.rename(aside, target)
+        aside.rename(target)
         raise
     shutil.rmtree(aside, ignore_errors=True)
 

@@ -141,7 +141,7 @@ def _measured_peak(kind: str, of: torch.dtype, _n_threads: int) -> float:
 
 
 def peak_memory_bytes(on: torch.device) -> int:
-    """Return the most memory held so far: of the GPU by torch, else of the process; 0 where the system does not tell."""
+    """Return the most memory held so far: of the GPU by torch, else of the process; 0 where the system tells none."""
     if on.type == "cuda":
         return torch.cuda.max_memory_allocated(on)
     from bpe_lab.cli.terminal import peak_memory_bytes as of_process
@@ -195,7 +195,7 @@ ALONE = World()
 
 @contextmanager
 def joined() -> Iterator[World]:
-    """Join the processes that torchrun started (RANK, WORLD_SIZE): NCCL between GPUs, gloo between CPUs; else be alone."""
+    """Join the processes that torchrun started: NCCL between GPUs, gloo between CPUs; without torchrun be alone."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield ALONE

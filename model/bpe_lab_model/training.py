@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-
-from bpe_lab.errors import ArgumentError, BpeLabError, CorpusError, FileError, FormatError
-from bpe_lab.runs import Point
 from bpe_lab.shards import Shards
+
+from bpe_lab.errors import ArgumentError, CorpusError, FileError, FormatError
+from bpe_lab.runs import Point
 from bpe_lab_model import checkpoint, cost, devices, optim
 from bpe_lab_model.checkpoint import Checkpoint
 from bpe_lab_model.devices import ALONE, World
@@ -202,7 +202,8 @@ class Trainer:
         schedule = replace(self.schedule, total_bytes=total_bytes, decay_bytes=decay)
         if schedule.decay_starts < self.meter.bytes and self.meter.bytes > self.schedule.warmup_bytes:
             raise ArgumentError(
-                f"the decay of {total_bytes:,} bytes begins at {schedule.decay_starts:,}, the trunk is at {self.meter.bytes:,}",
+                f"the decay of {total_bytes:,} bytes begins at {schedule.decay_starts:,}, "
+                f"and the trunk is at {self.meter.bytes:,}",
                 "branch in ascending order",
             )
         self.schedule = schedule
@@ -302,12 +303,13 @@ class Trainer:
             self.meter.mark()
 
     def _diverge(self, nats: float, norm: float, lr: float) -> None:
-        what = "the loss" if not math.isfinite(nats) else "the gradient"
+        what, value = ("the loss", nats) if not math.isfinite(nats) else ("the gradient", norm)
+        warmup, clip = self.settings.warmup_share, min(self.settings.clip or 1.0, 0.5)
         self.status = "diverged"
-        self.note = f"{what} became {nats if what == 'the loss' else norm} after {self.meter.bytes:,} bytes at a learning rate of {lr:.3g}"
+        self.note = f"{what} became {value} after {self.meter.bytes:,} bytes, at a learning rate of {lr:.3g}"
         self.hint = (
-            f"try --lr {self.settings.lr / 3:.2g}, a longer warm-up (now {self.settings.warmup_share:.0%} of the bytes) "
-            f"or --clip {min(self.settings.clip or 1.0, 0.5)}; the last good checkpoint stands"
+            f"try --lr {self.settings.lr / 3:.2g}, a longer warm-up (now {warmup:.0%} of the bytes) or --clip {clip}; "
+            "checkpoints hold no step of it"
         )
 
     def _between_steps(self, step: Step) -> None:
@@ -431,7 +433,7 @@ def _refuse_other(saved: Checkpoint, trainer: Trainer) -> None:
     state, shards = saved.state, trainer.shards
     if saved.fingerprint != shards.fingerprint:
         raise FormatError(
-            f"the checkpoint was trained with tokenizer {saved.fingerprint[:12]}, the shards are of {shards.fingerprint[:12]}",
+            f"the checkpoint is of tokenizer {saved.fingerprint[:12]}, the shards of {shards.fingerprint[:12]}",
             "give the shards it was trained on",
         )
     if state.get("corpus_sha256") != shards.manifest["corpus_sha256"]:

@@ -4,9 +4,10 @@ import math
 
 import pytest
 import torch
+from torch import nn
+
 from bpe_lab.errors import ArgumentError
 from bpe_lab_model.optim import Schedule, adamw, set_rate
-from torch import nn
 
 # Total 1000, warm-up 100, decay 400, so the fall goes from 600 to 1000.
 WSD = [(0, 0.0), (25, 0.25), (100, 1.0), (350, 1.0), (600, 1.0), (700, 0.75), (900, 0.25), (1000, 0.0), (1500, 0.0)]
