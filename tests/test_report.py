@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import VECTORS
 
 import bpe_lab
 from bpe_lab.cli import main
@@ -18,7 +19,6 @@ from bpe_lab.errors import FormatError, UnsupportedError
 from bpe_lab.interop.browser import browser_tables
 from bpe_lab.report import MOST_BYTES, figures, palette, reading, render, sections, values, words
 from bpe_lab.report import page as page_module
-from conftest import VECTORS
 from report_fixture import comparison as rich_comparison
 
 pytest.importorskip("jinja2", reason="jinja2 is not installed")

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import FULL, VECTORS
 
 import bpe_lab
 from bpe_lab import Tokenizer, sample
 from bpe_lab.interop.browser import browser_tables
 from bpe_lab.report import render
-from conftest import FULL, VECTORS
 from report_fixture import comparison as rich_comparison
 
 pytest.importorskip("vl_convert", reason="vl-convert-python is not installed")
