@@ -8,8 +8,10 @@ log-sum-exp in fp32, sums in fp64.
 Trains nothing, and never turns a single token into text.
 """
 
+import hashlib
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,15 +19,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bpe_lab.errors import ArgumentError, BpeLabError, CorpusError, UnsupportedError
+from bpe_lab.errors import BpeLabError, CorpusError, UnsupportedError
 from bpe_lab.runs import Scored
 from bpe_lab_model.loss import token_nats
 from bpe_lab_model.windows import IGNORE, WindowIndex
 
 if TYPE_CHECKING:
     from bpe_lab.shards import ShardSplit
-
     from bpe_lab_model.gpt import GPT
+    from bpe_lab_model.rows import Windows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -56,10 +58,6 @@ CLASSES = (
 class Spelled(Protocol):
     """What of a tokenizer the breakdowns read; `bpe_lab.compare.candidates.Candidate` is one."""
 
-    @property
-    def lossy(self) -> bool:
-        """Whether text is lost: then there is no text to place tokens in."""
-
     def kinds(self) -> bytes:
         """Return what each id is."""
 
@@ -77,7 +75,6 @@ def score(
     stride_bytes: int | None = None,
     max_tokens: int = 8192,
     documents: Sequence[bytes] | None = None,
-    domains: Sequence[str] = (),
 ) -> Scored:
     """Score every token of `split` once, and return the sums.
 
@@ -90,7 +87,6 @@ def score(
         stride_bytes: C/2 where not given; a window after the first scores what begins in its last `stride_bytes`.
         max_tokens: padded tokens of a batch; changes speed and memory, not the result.
         documents: the text, for `by_syllable`; where not given it is decoded by `candidate`, a document at a time.
-        domains: names for `split.domain_of`.
 
     Raises:
         CorpusError: the split is empty, or it does not hold together. UnsupportedError: the model is not causal.
@@ -100,20 +96,34 @@ def score(
     """
     if split.n_documents == 0 or split.n_bytes == 0:
         raise CorpusError("there is no text to score: the split is empty", "hold out more: --hold-out 10%")
+    if documents is not None and not _is_text_of(split, documents):
+        raise CorpusError("the documents given are not those of the split", "give the text that the shards are of")
     layout = Layout.of(split)
     nats = losses(model, split, eos, context_bytes, stride_bytes, max_tokens)
-    if documents is None and candidate is not None and not candidate.lossy:
-        documents = candidate.decode_batch(np.asarray(split.ids, np.uint32), np.asarray(split.token_offsets))
+    if documents is None and candidate is not None:
+        documents = decoded(split, candidate)
     return Scored(
         nats=tuple(np.add.reduceat(nats, layout.slots[:-1]).tolist()),
         bytes=tuple(layout.n_bytes.tolist()),
         tokens=tuple(np.diff(layout.slots).tolist()),
-        domains=tuple(domains),
-        domain_of=tuple(np.asarray(split.domain_of).tolist()) if domains else (),
+        domains=split.domains if len(split.domains) > 1 else (),
+        domain_of=tuple(split.domain_of.tolist()) if len(split.domains) > 1 else (),
         by_position=_by_position(nats, layout),
         by_syllable={} if documents is None else _by_syllable(nats, layout, documents),
         by_class={} if candidate is None else _by_class(nats, layout, _ids(split, eos, layout), candidate.kinds(), eos),
     )
+
+
+def decoded(split: "ShardSplit", candidate: Spelled) -> list[bytes] | None:
+    """Return the split's documents as its tokens give them back; None where that is not the text they are of."""
+    documents = candidate.decode_batch(np.asarray(split.ids, np.uint32), np.asarray(split.token_offsets))
+    return documents if _is_text_of(split, documents) else None
+
+
+def _is_text_of(split: "ShardSplit", documents: Sequence[bytes]) -> bool:
+    lengths = np.fromiter(map(len, documents), np.int64, len(documents))
+    same_lengths = np.array_equal(lengths, np.diff(np.asarray(split.byte_offsets).astype(np.int64)))
+    return same_lengths and hashlib.sha256(b"".join(documents)).hexdigest() == split.text_sha256
 
 
 # -- where tokens lie
@@ -166,7 +176,7 @@ def _check_bytes(starts: Ints, ends: Ints, slots: Ints, n_bytes: Ints) -> None:
         d = int(wrong[0])
         raise CorpusError(
             f"the tokens of document {d} have {int(starts[eos[d]])} bytes, the document has {int(n_bytes[d])}",
-            "the shards are damaged or of another program: write them again",
+            "the tokenizer loses text, or the shards are damaged: write them again",
         )
     if np.any(ends < starts):
         raise CorpusError("the byte ends of a document's tokens fall", "write the shards again")
@@ -197,24 +207,43 @@ def losses(
     Raises:
         UnsupportedError, BpeLabError: as `score`.
     """
-    stride_bytes = context_bytes // 2 if stride_bytes is None else stride_bytes
-    if not 0 < stride_bytes <= context_bytes:
-        raise ArgumentError(f"the stride must lie between 1 and the context of {context_bytes}, got {stride_bytes}")
     if model.config.mask == "two-way":
         raise UnsupportedError("a two-way model gives a text no probability", "bits per byte need a causal model")
     index = WindowIndex(split, eos, context_bytes, stride_bytes, evaluation=True)
     n_slots = split.n_tokens + split.n_documents
     nats, n_scored = np.zeros(n_slots), np.zeros(n_slots, np.int64)
-    was_training = model.training
-    model.eval()
-    with torch.inference_mode():
-        for rows in _batches(index, max_tokens):
-            at, found = _batch_losses(model, index, rows)
-            nats[at] = found
-            np.add.at(n_scored, at, 1)
-    model.train(was_training)
+    with _scoring(model):
+        for _, windows in index.groups(max_tokens):
+            slots, found = _group_losses(model, index, windows)
+            nats[slots] = found
+            np.add.at(n_scored, slots, 1)
     _check_scores(nats, n_scored)
     return nats
+
+
+@contextmanager
+def _scoring(model: "GPT") -> Iterator[None]:
+    """Switch dropout, gradients and TF32 off, and back to what they were."""
+    was_training, precision = model.training, torch.get_float32_matmul_precision()
+    model.eval()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        model.train(was_training)
+        torch.set_float32_matmul_precision(precision)
+
+
+def _group_losses(model: "GPT", index: WindowIndex, windows: "Windows") -> tuple[Ints, Floats]:
+    """Return the slots that some windows score, and their nats."""
+    inputs, targets = (torch.from_numpy(part).to(model.head_weight.device) for part in index.gather(windows))  # (B, T)
+    scored = targets != IGNORE  # (B, T)
+    hidden = model(inputs)[scored]  # (N, d)
+    nats = token_nats(hidden, model.head_weight, targets[scored], model.config.vocab_size)  # (N,)
+    first = index.split.token_offsets[windows.document].astype(np.int64) + windows.document + windows.first  # (B,)
+    slots = first[:, None] + np.arange(targets.shape[1])  # (B, T)
+    return slots[scored.cpu().numpy()], nats.double().cpu().numpy()
 
 
 def _check_scores(nats: Floats, n_scored: Ints) -> None:
@@ -225,42 +254,6 @@ def _check_scores(nats: Floats, n_scored: Ints) -> None:
     if not np.all(np.isfinite(nats)):
         n = int(np.sum(~np.isfinite(nats)))
         raise BpeLabError(f"{n} tokens have no finite loss", "the model diverged in training: lower --lr")
-
-
-def _batches(index: WindowIndex, max_tokens: int) -> Iterator[list[int]]:
-    """Yield windows of about one length, as many as fit into `max_tokens` padded tokens, at least one."""
-    lengths = np.fromiter((w.last - w.first for w in map(index.window, range(len(index)))), np.int64, len(index))
-    rows: list[int] = []
-    for i in np.argsort(-lengths, kind="stable").tolist():
-        if rows and (len(rows) + 1) * lengths[rows[0]] > max_tokens:
-            yield rows
-            rows = []
-        rows.append(i)
-    if rows:
-        yield rows
-
-
-def _batch_losses(model: "GPT", index: WindowIndex, rows: Sequence[int]) -> tuple[Ints, Floats]:
-    """Return the slots that some windows score, and their nats."""
-    device = model.head_weight.device
-    inputs, targets, slots = (torch.from_numpy(part).to(device) for part in _padded(index, rows))
-    scored = targets != IGNORE  # (B, T)
-    hidden = model(inputs)[scored]  # (N, d)
-    nats = token_nats(hidden, model.head_weight, targets[scored], model.config.vocab_size)  # (N,)
-    return slots[scored].cpu().numpy(), nats.double().cpu().numpy()
-
-
-def _padded(index: WindowIndex, rows: Sequence[int]) -> tuple[Ints, Ints, Ints]:
-    """Return inputs, targets and the slot of each target (B, T), padded on the right with targets that do not count."""
-    found = [index.row(i) for i in rows]
-    shape = len(rows), max(len(targets) for _, targets in found)
-    inputs, targets, slots = (np.full(shape, fill, np.int64) for fill in (index.eos, IGNORE, -1))
-    for b, (i, row) in enumerate(zip(rows, found, strict=True)):
-        window, n = index.window(i), len(row[1])
-        inputs[b, :n], targets[b, :n] = row
-        first = index.slots[window.document] + window.first
-        slots[b, :n] = np.arange(first, first + n)
-    return inputs, targets, slots
 
 
 # -- where the nats are spent
@@ -282,8 +275,6 @@ def _by_position(nats: Floats, layout: Layout) -> tuple[tuple[int, int, float], 
 
 def _by_syllable(nats: Floats, layout: Layout, documents: Sequence[bytes]) -> dict[str, tuple[float, float]]:
     """Return place within a syllable -> (bytes of text there, nats of the tokens that begin there)."""
-    if [len(document) for document in documents] != layout.n_bytes.tolist():
-        raise CorpusError("the documents given are not those of the split: their lengths differ", "give the same text")
     places = places_in_syllables(documents)
     begins = np.concatenate([[0], np.cumsum(layout.n_bytes)])[layout.document_of] + layout.starts
     inside = layout.starts < layout.n_bytes[layout.document_of]
