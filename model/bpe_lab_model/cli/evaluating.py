@@ -17,10 +17,9 @@ from bpe_lab.errors import ArgumentError, FormatError
 from bpe_lab.runs import Scored, bootstrap_bpb
 
 if TYPE_CHECKING:
-    from bpe_lab.shards import ShardSplit
-
     from bpe_lab.compare.candidates import Candidate
     from bpe_lab.metrics import Estimate
+    from bpe_lab.shards import ShardSplit
     from bpe_lab_model.checkpoint import Checkpoint
 
 
@@ -185,9 +184,8 @@ def _from_shards(args: argparse.Namespace, loaded: "Checkpoint") -> "tuple[Shard
 
 
 def _from_files(args: argparse.Namespace, loaded: "Checkpoint") -> "tuple[ShardSplit, Candidate | None, bool, str]":
-    from bpe_lab.shards import encode_split
-
     from bpe_lab.compare.texts import read_texts
+    from bpe_lab.shards import encode_split
 
     candidate = _candidate(args, loaded)
     if candidate is None:
