@@ -70,7 +70,7 @@ def autocast(on: torch.device, of: torch.dtype) -> AbstractContextManager[Any]:
 def _bf16_pays(kind: str) -> bool:
     if kind == "cuda":
         # False: not where bf16 is only emulated (before compute capability 8.0).
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return kind == "cpu" and "amx" in isa() and bf16_gain() >= _LEAST_GAIN
 
 
@@ -130,14 +130,18 @@ def _measured_peak(kind: str, of: torch.dtype, _n_threads: int) -> float:
         return 2 * 768**3 / _seconds_of_product(of)
     n = 8192
     a = torch.ones(n, n, dtype=of, device=kind)
-    starts, ends = ([torch.cuda.Event(enable_timing=True) for _ in range(6)] for _ in range(2))
+    starts, ends = ([_event() for _ in range(6)] for _ in range(2))
     for start, end in zip(starts, ends, strict=True):
-        start.record()  # type: ignore[no-untyped-call]
+        start.record()
         torch.mm(a, a)
-        end.record()  # type: ignore[no-untyped-call]
+        end.record()
     torch.cuda.synchronize()
-    milliseconds = [s.elapsed_time(e) for s, e in zip(starts[1:], ends[1:], strict=True)]  # type: ignore[no-untyped-call]
+    milliseconds = [s.elapsed_time(e) for s, e in zip(starts[1:], ends[1:], strict=True)]
     return float(2 * n**3 / (min(milliseconds) / 1000))
+
+
+def _event() -> torch.cuda.Event:
+    return torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
 
 
 def peak_memory_bytes(on: torch.device) -> int:

@@ -258,13 +258,12 @@ class Trainer:
             middle = self.meter.bytes + step.n_bytes / 2
             if until is not None and middle >= until:
                 return
-            self._take(step, self.settings.lr * self.schedule.factor(middle))
-            if self.status == "diverged":
+            if not self._take(step, self.settings.lr * self.schedule.factor(middle)):
                 return
             self._between_steps(step)
 
-    def _take(self, step: Step, lr: float) -> None:
-        """Take one step. Ctrl-C abandons it before anything has changed, or waits until all has."""
+    def _take(self, step: Step, lr: float) -> bool:
+        """Take one step; False where it would spoil the weights. Ctrl-C comes before anything changes or after all has."""
         started = time.perf_counter()
         torch.manual_seed(_step_seed(self.settings.seed, self.meter.bytes, self.world.rank))
         nats = self._backward(step)
@@ -274,12 +273,13 @@ class Trainer:
             step_nats, length = torch.stack((self.world.add_up(nats), norm.double())).tolist()
             if not (math.isfinite(step_nats) and math.isfinite(length)):
                 self._diverge(step_nats, length, lr)
-                return
+                return False
             if self.settings.clip and length > self.settings.clip:
                 self._gradients.mul_(self.settings.clip / length)
             optim.set_rate(self.optimizer, lr)
             self.optimizer.step()
             self._account(step, step_nats, length, lr, started)
+        return True
 
     def _backward(self, step: Step) -> torch.Tensor:
         """Fill the gradients of the step's mean loss; return the sum of nats of this rank."""
@@ -475,8 +475,9 @@ def _placed(batch: Batch, device: torch.device) -> Batch:
     """Return the batch on the device; towards a GPU from pinned memory, without waiting for the copy."""
     if device.type == "cpu":
         return batch
-    tensors = {f.name: value for f in fields(batch) if isinstance(value := getattr(batch, f.name), torch.Tensor)}
-    return replace(batch, **{name: t.pin_memory().to(device, non_blocking=True) for name, t in tensors.items()})
+    found = {f.name: getattr(batch, f.name) for f in fields(batch)}
+    pinned = {name: value.pin_memory() for name, value in found.items() if isinstance(value, torch.Tensor)}
+    return Batch(**found | pinned).to(device)
 
 
 def _step_seed(seed: int, n_bytes: int, rank: int) -> int:
@@ -500,7 +501,7 @@ def uninterrupted() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for listened, handler in before.items():
+            signal.signal(listened, handler)
         for number in heard[:1]:
             signal.raise_signal(number)
