@@ -122,7 +122,7 @@ def decoded(split: "ShardSplit", candidate: Spelled) -> list[bytes] | None:
 
 def _is_text_of(split: "ShardSplit", documents: Sequence[bytes]) -> bool:
     lengths = np.fromiter(map(len, documents), np.int64, len(documents))
-    same_lengths = np.array_equal(lengths, np.diff(np.asarray(split.byte_offsets).astype(np.int64)))
+    same_lengths = np.array_equal(lengths, _lengths(split))
     return same_lengths and hashlib.sha256(b"".join(documents)).hexdigest() == split.text_sha256
 
 
@@ -150,7 +150,7 @@ class Layout:
             CorpusError: the bytes of some document's tokens do not sum to the bytes of the document.
         """
         token_offsets = np.asarray(split.token_offsets).astype(np.int64)
-        n_bytes = np.diff(np.asarray(split.byte_offsets).astype(np.int64))
+        n_bytes = _lengths(split)
         slots = token_offsets + np.arange(len(token_offsets))
         ends = np.empty(slots[-1], np.int64)
         is_token = np.ones(len(ends), np.bool_)
@@ -166,6 +166,12 @@ class Layout:
     def document_of(self) -> Ints:
         """[n_slots]: the document of each token."""
         return np.repeat(np.arange(len(self.n_bytes)), np.diff(self.slots))
+
+
+def _lengths(split: "ShardSplit") -> Ints:
+    """Return the bytes of each document, from the manifest's side: the text that went in."""
+    offsets = split.byte_offsets.astype(np.int64)
+    return offsets[1:] - offsets[:-1]
 
 
 def _check_bytes(starts: Ints, ends: Ints, slots: Ints, n_bytes: Ints) -> None:

@@ -16,9 +16,6 @@ from typing import TYPE_CHECKING, Any
 from bpe_lab.errors import FormatError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from bpe_lab.metrics import Estimate
 
 SCHEMA = 1
@@ -185,38 +182,23 @@ def _scored(data: Any) -> Scored | None:
     return Scored(**listed)
 
 
-def bpb_resamples(scored: Scored, seed: int = 0, n_resamples: int = 1000) -> "NDArray[np.float64]":
-    """Return BPB over bootstrap samples of the documents: of each sample the ratio of sums.
-
-    Equal seeds draw the same documents for every record over the same text, so differences of two records are paired.
-    Above 2,048 documents blocks of neighbours are drawn (`metrics.resampling`).
-    """
-    import numpy as np
-
-    from bpe_lab.metrics import resampling
-
-    bits, n_bytes = np.asarray(scored.nats) / math.log(2), np.asarray(scored.bytes, np.float64)
-    starts = np.arange(0, len(bits), -(-len(bits) // resampling.N_BLOCKS))
-    drawn = resampling.weights(len(starts), n_resamples, seed)
-    sums = drawn @ np.add.reduceat(n_bytes, starts)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found: NDArray[np.float64] = drawn @ np.add.reduceat(bits, starts) / sums
-    return found
-
-
 def bootstrap_bpb(scored: Scored, seed: int = 0, n_resamples: int = 1000, level: float = 0.95) -> "Estimate":
     """Return BPB with its interval over documents: what other documents of the kind would have given.
 
-    Percentiles of `bpb_resamples`. It says nothing about another seed of training. One document gives no interval.
+    Percentiles of ratios of sums over resampled documents; above 2,048 documents blocks of neighbours are drawn. It says
+    nothing about another seed of training. One document gives no interval.
 
     >>> bootstrap_bpb(Scored(nats=(6.0, 9.0), bytes=(4, 4), tokens=(3, 3))).value  # (6 + 9) / (ln 2 x 8)
     2.7050532016668063
     """
+    import numpy as np
+
     from bpe_lab.metrics import Estimate, resampling
 
     if len(scored.nats) < 2:
         return Estimate(scored.bpb)
-    return Estimate(scored.bpb, *resampling.percentile_interval(bpb_resamples(scored, seed, n_resamples), level))
+    bits, n_bytes = np.asarray(scored.nats) / math.log(2), np.asarray(scored.bytes, np.float64)
+    return Estimate(scored.bpb, *resampling.ratio_interval(bits, n_bytes, seed, n_resamples, level))
 
 
 def key_of(*parts: Any) -> str:

@@ -16,7 +16,7 @@ import bpe_lab
 from bpe_lab import sample
 from bpe_lab.compare.candidates import Ours
 from bpe_lab.errors import BpeLabError, CorpusError, UnsupportedError
-from bpe_lab.runs import Scored, bootstrap_bpb, bpb_resamples
+from bpe_lab.runs import Scored, bootstrap_bpb
 from bpe_lab.shards import ShardSplit, encode_split
 from bpe_lab_model import bpb
 from bpe_lab_model.gpt import GPT, Config
@@ -427,15 +427,13 @@ def test_bf16_logits_are_caught(states: Any, byte_case: Case, monkeypatch: pytes
 
 @pytest.mark.skipif(not hasattr(F, "linear_cross_entropy"), reason="this torch has no linear_cross_entropy")
 def test_linear_cross_entropy_is_not_used(states: Any) -> None:
-    """torch 2.13: 0.026 nats off a mean over bf16 states, 0.099 in chunks; fp32 states are fine. Ours is exact for both."""
+    """torch 2.13 on bf16 states is hundredths of a nat off the mean; fp32 states are fine. Ours is exact for both."""
     if not torch.__version__.startswith("2.13."):
         pytest.skip(f"torch {torch.__version__}: measured for 2.13")
     hidden, weight, targets = states
     right = float(exact(states).mean())
     assert float(token_nats(hidden, weight, targets, 4096).double().mean()) == pytest.approx(right, abs=1e-6)
     assert abs(float(F.linear_cross_entropy(hidden, weight, targets)) - right) > 0.01
-    chunked = F.linear_cross_entropy(hidden, weight, targets, options=torch.nn.LinearCrossEntropyOptions())
-    assert abs(float(chunked) - right) > 0.01
 
 
 # -- what is refused
@@ -466,7 +464,7 @@ def test_the_interval_holds_the_figure_and_is_drawn_alike() -> None:
     assert found.value == scored.bpb
     assert found.low is not None and found.high is not None and found.low < found.value < found.high
     half = replace(scored, nats=tuple(x / 2 for x in scored.nats))
-    assert bpb_resamples(half, 3) == pytest.approx(bpb_resamples(scored, 3) / 2)
+    assert bootstrap_bpb(half, seed=3).low == pytest.approx(found.low / 2)
     assert bootstrap_bpb(Scored(nats=(1.0,), bytes=(2,), tokens=(1,))).low is None
 
 

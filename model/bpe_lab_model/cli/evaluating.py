@@ -205,7 +205,7 @@ def _candidate(args: argparse.Namespace, loaded: "Checkpoint") -> "Candidate | N
     Raises:
         FormatError: it is not the one that the model was trained with.
     """
-    from bpe_lab.compare.candidates import Ours, load_candidate
+    from bpe_lab.compare.candidates import Failed, Missing, Ours, load_candidate
     from bpe_lab.compare.recipe import Loaded
     from bpe_lab.tokenizer import Tokenizer
 
@@ -213,8 +213,8 @@ def _candidate(args: argparse.Namespace, loaded: "Checkpoint") -> "Candidate | N
         path = loaded.tokenizer_path
         return None if path is None else Ours(_name(loaded), Tokenizer.load(path))
     found = load_candidate(Loaded(args.tokenizer, pattern=arguments.chosen_pattern(args)))
-    if not hasattr(found, "fingerprint"):
-        raise FormatError(f"cannot load {args.tokenizer}: {found.reason}", found.hint)  # type: ignore[union-attr]
+    if isinstance(found, (Missing, Failed)):
+        raise FormatError(f"cannot load {args.tokenizer}: {found.reason}", found.hint)
     if found.fingerprint != loaded.fingerprint:
         raise FormatError(
             f"{args.tokenizer} ({found.fingerprint[:12]}) is not the tokenizer of this model "
@@ -327,9 +327,9 @@ def domains_of(scored: Scored) -> list[tuple[str, Scored]]:
     found = []
     for i, name in enumerate(scored.domains):
         at = [d for d, domain in enumerate(scored.domain_of) if domain == i]
-        nats, sizes, tokens = (tuple(part[d] for d in at) for part in (scored.nats, scored.bytes, scored.tokens))
+        sizes, tokens = (tuple(part[d] for d in at) for part in (scored.bytes, scored.tokens))
         if sum(sizes):
-            found.append((name, Scored(nats, sizes, tokens)))
+            found.append((name, Scored(tuple(scored.nats[d] for d in at), sizes, tokens)))
     return found
 
 
