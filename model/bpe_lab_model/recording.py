@@ -1,0 +1,104 @@
+"""A RunRecord of a run: what was trained on what, for `compare`. Trains and scores nothing."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from bpe_lab.runs import Arm, RunRecord, Scored
+from bpe_lab.shards import Shards
+from bpe_lab_model import checkpoint, cost, devices
+
+if TYPE_CHECKING:
+    from bpe_lab_model.training import Trained, Trainer
+
+
+def record(
+    trainer: "Trainer",
+    trained: "Trained",
+    scored: Scored | None,
+    *,
+    preset: str,
+    match: str = "bytes",
+    training: Mapping[str, Any] | None = None,
+    decoding: Mapping[str, float] | None = None,
+) -> RunRecord:
+    """Return the record of what `trainer` did.
+
+    Args:
+        trainer: after its run.
+        trained: what its run returned.
+        scored: of the validation text; None where the run diverged or there is none.
+        preset: what the run was called.
+        match: what was held equal to others.
+        training: more entries of `RunRecord.training`, such as `lr_factor` and `probed`.
+        decoding: see `RunRecord.decoding`.
+    """
+    settings, shards = trainer.settings, trainer.shards
+    status = trained.status if trained.status == "diverged" else "lossy" if shards.lossy else "ok"
+    return RunRecord(
+        arm=arm(shards),
+        seed=settings.seed,
+        preset=preset,
+        match=match,
+        budget_bytes=trainer.schedule.total_bytes,
+        corpus=corpus(shards) | {"epochs": round(trained.epochs, 3)},
+        model=model(trainer),
+        training={**_training(trainer, trained), **(training or {})},
+        bytes=trained.bytes,
+        tokens=trained.tokens,
+        flops=trained.flops,
+        seconds=trained.seconds,
+        memory_bytes=trained.memory_bytes,
+        curve=trained.curve,
+        scored=scored,
+        decoding=decoding or {},
+        status=status,
+        note=trained.note,
+        machine=devices.machine(trainer.device),
+        versions=checkpoint.versions(),
+    )
+
+
+def arm(shards: Shards) -> Arm:
+    """Return the tokenizer of the shards."""
+    about = shards.manifest["tokenizer"]
+    return Arm(about["name"], about["recipe"], about["fingerprint"], about["unit"], about["n_ids"])
+
+
+def corpus(shards: Shards) -> dict[str, Any]:
+    """Return which text the shards hold."""
+    sides = shards.manifest["splits"]
+    return {
+        f"{side}_{key}": sides[side][about]
+        for side in ("train", "validation")
+        for key, about in (("sha256", "text_sha256"), ("bytes", "n_bytes"))
+    }
+
+
+def model(trainer: "Trainer") -> dict[str, Any]:
+    """Return the configuration and the numbers of parameters."""
+    config = trainer.model.config
+    counted = cost.parameters(config)
+    return {
+        **vars(config),
+        "n_block": counted["block"],
+        "n_embedding": counted["embedding"] + counted["head"],
+        "n_positions": counted["positions"],
+    }
+
+
+def _training(trainer: "Trainer", trained: "Trained") -> dict[str, Any]:
+    s = trainer.settings
+    schedule = {name: value for name, value in vars(trainer.schedule).items() if name != "total_bytes"}
+    return {
+        "lr": s.lr,
+        "bytes_per_step": s.bytes_per_step,
+        "context_bytes": trainer.model.config.context_bytes,
+        "stride_bytes": s.stride_bytes,
+        "schedule": schedule,
+        "weight_decay": s.weight_decay,
+        "betas": [s.beta1, s.beta2],
+        "clip": s.clip,
+        "objective": s.objective,
+        "precision": str(trainer.dtype).removeprefix("torch."),
+        "steps": trained.steps,
+    }
