@@ -6,6 +6,7 @@ for all arms. The wider is printed. Numbers in, numbers out; knows no arm and no
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -216,10 +217,10 @@ def seeds_needed(d: Difference, m: int = 1) -> int | None:
     if s is None or d.by_seeds.value == 0:
         return None
     wanted = (s / abs(d.by_seeds.value)) ** 2
-    for n in range(max(SEEDS_TO_CLAIM, d.n_seeds + 1), MOST_SEEDS + 1):
-        if n >= _quantiles(n - 1, m) ** 2 * wanted:
-            return n
-    return None
+    # The right side falls as n grows, so the least n is found by halving.
+    candidates = range(max(SEEDS_TO_CLAIM, d.n_seeds + 1), MOST_SEEDS + 1)
+    place = bisect_left(candidates, True, key=lambda n: n >= _quantiles(n - 1, m) ** 2 * wanted)
+    return candidates[place] if place < len(candidates) else None
 
 
 def _deviation(d: Difference) -> float | None:

@@ -5,7 +5,9 @@ regularised incomplete beta function, evaluated by Lentz's continued fraction (N
 """
 
 import math
+from functools import lru_cache
 
+_PRECISION = 1e-12
 _TINY = 1e-300
 _MOST_TERMS = 300
 
@@ -23,6 +25,7 @@ def two_sided_p(t: float, degrees: int) -> float:
     return incomplete_beta(degrees / 2, 0.5, degrees / (degrees + t * t))
 
 
+@lru_cache(maxsize=4096)
 def quantile(share: float, degrees: int) -> float:
     """Return the value below which `share` (0.5 to 1) of the distribution lies, by bisection.
 
@@ -33,10 +36,8 @@ def quantile(share: float, degrees: int) -> float:
     low, high = 0.0, 2.0
     while two_sided_p(high, degrees) > outside:
         low, high = high, 2 * high
-    for _ in range(200):
+    while high - low > _PRECISION * high:
         middle = (low + high) / 2
-        if middle in (low, high):
-            break
         low, high = (middle, high) if two_sided_p(middle, degrees) > outside else (low, middle)
     return high
 
