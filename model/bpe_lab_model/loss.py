@@ -132,3 +132,8 @@ def _check(hidden: Tensor, weight: Tensor, targets: Tensor, n_vocab: int) -> Non
     if hidden.dim() != 2 or hidden.shape[1] != weight.shape[1] or targets.shape != hidden.shape[:1]:
         shapes = f"{tuple(hidden.shape)}, {tuple(weight.shape)}, {tuple(targets.shape)}"
         raise ArgumentError(f"hidden (N, d), weight (V, d) and targets (N,) must fit, got {shapes}")
+    if targets.is_cpu and not torch.compiler.is_compiling() and len(targets) and int(targets.max()) >= n_vocab:
+        raise ArgumentError(
+            f"targets must be below {n_vocab}, got {int(targets.max())}",
+            "take the tokenizer the model was made for",
+        )
