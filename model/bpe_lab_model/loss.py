@@ -74,7 +74,7 @@ class _SummedNats(torch.autograd.Function):
         return nats
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx, grad):  # type: ignore[no-untyped-def]
         if ctx.grad_hidden is None:
             raise UnsupportedError(

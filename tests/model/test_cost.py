@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+
 from bpe_lab_model.cost import cache_bytes_per_kb, cache_bytes_per_token, flops_per_token, parameters
 from bpe_lab_model.gpt import GPT, Config
 from bpe_lab_model.norms import NORMS

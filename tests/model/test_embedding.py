@@ -5,13 +5,13 @@ import time
 import numpy as np
 import pytest
 import torch
-from bpe_lab_model.embedding import END_OF_TEXT, INITS, embedding_keys, hashes, normal, rows
-from bpe_lab_model.gpt import GPT, Config
 
 import bpe_lab
 from bpe_lab import Tokenizer
 from bpe_lab.compare.candidates import Ours
 from bpe_lab.errors import ArgumentError
+from bpe_lab_model.embedding import END_OF_TEXT, INITS, embedding_keys, hashes, normal, rows
+from bpe_lab_model.gpt import GPT, Config
 
 TEXT = "강물은 흐르고 우리는 강가를 걷는다. 강아지도 함께 걷는다. The river flows and we walk along it.\n" * 20
 
@@ -37,7 +37,7 @@ def test_two_vocabularies_share_the_rows_of_the_tokens_they_share(tokenizers: li
         a, b = rows(small, 24, 7, init), rows(large, 24, 7, init)
         for i, j in shared:
             assert (a[i] == b[j]).all()
-        assert init != "byte-keyed" or len({row.tobytes() for row in b}) == 340
+        assert init != "byte-keyed" or len({row.tobytes() for row in b}) == len(large)
     by_number = [rows(keys, 24, 7, "normal") for keys in (small, large)]
     assert (by_number[0] == by_number[1][:300]).all()
 

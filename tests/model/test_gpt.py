@@ -5,13 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from bpe_lab_model.gpt import CHOICES, GPT, Cache, Config
-from bpe_lab_model.loss import IGNORE, summed_nats
-from bpe_lab_model.positions import POSITIONS
 from torch import Tensor
 from torch.nn import functional as F
 
 from bpe_lab.errors import ArgumentError, FormatError
+from bpe_lab_model.gpt import CHOICES, GPT, Cache, Config
+from bpe_lab_model.loss import IGNORE, summed_nats
+from bpe_lab_model.positions import POSITIONS
 
 V = 50
 
@@ -191,7 +191,7 @@ def test_a_cache_that_is_emptied_begins_anew() -> None:
 def test_two_way_has_no_cache_and_causal_no_prefix() -> None:
     with pytest.raises(ArgumentError, match="two-way model has no cache"):
         model_of(mask="two-way")(ids(1, 3), cache=Cache())
-    with pytest.raises(ArgumentError, match="prefix needs .* 'causal'"):
+    with pytest.raises(ArgumentError, match=r"prefix needs .* 'causal'"):
         model_of()(ids(1, 3), prefix=torch.tensor([1]))
 
 
@@ -341,5 +341,5 @@ def test_bounds_are_said() -> None:
     for name in ("vocab_size", "context_bytes", "n_layers", "n_heads", "d_model"):
         with pytest.raises(ArgumentError, match=f"{name} must be at least 1, got 0"):
             Config(**({"vocab_size": 300} | {name: 0}))
-    with pytest.raises(ArgumentError, match="multiple of .* 6, got 256"):
+    with pytest.raises(ArgumentError, match=r"multiple of .* 6, got 256"):
         Config(300, n_heads=3)

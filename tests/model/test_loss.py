@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from bpe_lab_model.loss import IGNORE, summed_nats, token_nats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -12,6 +11,7 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from bpe_lab.errors import ArgumentError, UnsupportedError
+from bpe_lab_model.loss import IGNORE, summed_nats, token_nats
 
 
 def full_nats(hidden: Tensor, weight: Tensor, targets: Tensor, n_vocab: int) -> Tensor:
@@ -208,7 +208,7 @@ def test_peak_memory_does_not_grow_with_rows_times_vocabulary() -> None:
 def test_what_does_not_fit_is_said() -> None:
     hidden, weight, targets = draw(5, 4, 7, 7, 0.0, 8)
     for f in (summed_nats, token_nats):
-        with pytest.raises(ArgumentError, match="1 to 7 .*got 8"):
+        with pytest.raises(ArgumentError, match=r"1 to 7 .*got 8"):
             f(hidden, weight, targets, 8)
         with pytest.raises(ArgumentError, match="must fit"):
             f(hidden[:, :3], weight, targets, 7)

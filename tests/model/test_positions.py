@@ -4,11 +4,11 @@ import math
 
 import pytest
 import torch
-from bpe_lab_model.gpt import GPT, Cache, Config
-from bpe_lab_model.positions import FARTHEST, POSITIONS, Relative, alibi_slopes, count, rotate, scheme
 from torch import Tensor
 
 from bpe_lab.errors import ArgumentError
+from bpe_lab_model.gpt import GPT, Cache, Config
+from bpe_lab_model.positions import FARTHEST, POSITIONS, Relative, alibi_slopes, count, rotate, scheme
 
 TABLES = ("learned", "concat-split", "concat-wide")
 
@@ -60,7 +60,7 @@ def test_learned_tables_have_a_row_more_than_the_context_and_say_where_they_end(
     assert len(model.position.weight) == 41
     with torch.no_grad():
         full = model(ids(1, 41))
-        with pytest.raises(ArgumentError, match="position 41 .* reach 40") as caught:
+        with pytest.raises(ArgumentError, match=r"position 41 .* reach 40") as caught:
             model(ids(1, 42))
         assert "position=rope" in str(caught.value.hint)
         with pytest.raises(ArgumentError, match="position 41"):
