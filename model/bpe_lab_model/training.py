@@ -138,7 +138,7 @@ class Trainer:
         report: Report | None = None,
         *,
         evaluate: Evaluate | None = None,
-        device: str | torch.device | None = None,
+        device: str | None = None,
         world: World = ALONE,
     ) -> None:
         """Put the model on the device.
@@ -156,9 +156,10 @@ class Trainer:
         Raises:
             ArgumentError: the shards' vocabulary is larger than the model's.
             CorpusError: there is nothing to train on.
+            UnsupportedError: the device is not there.
         """
         _check(model, shards)
-        self.device = torch.device(device) if device else devices.device()
+        self.device = devices.device(device)
         self.model, self.shards, self.settings = model.to(self.device), shards, settings
         self.folder, self.report, self.evaluate, self.world = folder, report, evaluate, world
         self.schedule = settings.scheduled()
@@ -219,7 +220,7 @@ class Trainer:
             folder,
             self.report,
             evaluate=self.evaluate,
-            device=self.device,
+            device=str(self.device),
             world=self.world,
         )
         other.optimizer.load_state_dict(copy.deepcopy(self.optimizer.state_dict()))
@@ -313,19 +314,22 @@ class Trainer:
         )
 
     def _between_steps(self, step: Step) -> None:
-        """Score, save and report where it is time to."""
+        """Score, save, log and report, each where it is time to."""
         settings, meter = self.settings, self.meter
         if self.evaluate and _crossed(settings.eval_every_bytes, meter.bytes, step.n_bytes):
             meter.mark(self.evaluate(self.model))
-        warning = ""
-        if _crossed(settings.save_every_bytes, meter.bytes, step.n_bytes) and self.folder is not None:
-            warning = self._save_if_possible()
-        if self.world.is_first:
-            row = meter.row(self.schedule.total_bytes, step.epoch, self.peak_flops(), warning)
+        if not self.world.is_first:
+            return
+        row = meter.row(self.schedule.total_bytes, step.epoch, self.peak_flops())
+        try:
             if self._log:
                 self._log.add(row)
-            if self.report:
-                self.report(row)
+            if _crossed(settings.save_every_bytes, meter.bytes, step.n_bytes):
+                self.save()
+        except FileError as e:  # what was trained is worth more than its log: the next save tries again
+            row = replace(row, warning=f"{e.message} ({e.hint}); training goes on")
+        if self.report:
+            self.report(row)
 
     def peak_flops(self) -> float:
         """Return the FLOP/s of the whole world that MFU is a share of."""
@@ -369,14 +373,6 @@ class Trainer:
                 self.shards.tokenizer_path,
                 keep_last,
             )
-
-    def _save_if_possible(self) -> str:
-        """Save; where that fails, return why: the run goes on, and tries again at the next checkpoint."""
-        try:
-            self.save()
-        except FileError as e:
-            return f"{e.message}; {e.hint}; training goes on"
-        return ""
 
     def state(self) -> dict[str, Any]:
         """Return what a checkpoint keeps beside tensors."""
