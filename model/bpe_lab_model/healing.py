@@ -2,11 +2,11 @@
 
 A prompt that is encoded as it stands ends with a token boundary, and in training a token often crossed that place:
 where 습니다 is a token, a model has hardly ever seen 니다 follow 습. So a prompt is taken as bytes, and every row of
-tokens that spells it counts: a *cover* is a beginning of the prompt, cut as it is in a longer text, and one token that begins
-with all the rest (Phan et al. 2024, arXiv 2410.09303). Covers exclude each other, so the model's probabilities of them
-are those of the ways to go on, and the next token is drawn among them. Exact where the model gives no probability to
-rows that the tokenizer never makes. What is called token healing elsewhere backs up one token, and misses the covers
-that begin before it.
+tokens that spells it counts: a *cover* is a beginning of the prompt, cut as it is in a longer text, and one token that
+begins with all the rest (Phan et al. 2024, arXiv 2410.09303). Covers exclude each other, so the model's probabilities
+of them are those of the ways to go on, and the next token is drawn among them. Exact where the model gives no
+probability to rows that the tokenizer never makes. What is called token healing elsewhere backs up one token, and
+misses the covers that begin before it.
 
 Tokens are compared by the symbols they spell: bytes, and with a unit `jamo` onsets, vowels and codas, since there a
 token has no bytes of its own. Knows no model.
@@ -62,7 +62,9 @@ class Rest:
     is_open: bool = False
     """The prompt ends in onset and vowel: a coda would make another syllable of them."""
     jamo: Mapping[str, tuple[str, int]] = field(default_factory=dict)
-    """Symbol -> (`L`, `V` or `T`, index)."""
+    """Symbol -> (`L`, `V` or `T`, index); a filler is the coda 0."""
+    has_filler: bool = False
+    """Onset and vowel are a syllable with a coda or a filler only."""
     others: Mapping[str, bytes] = field(default_factory=dict)
     """Symbol -> the bytes of the character that it is."""
 
@@ -97,6 +99,8 @@ class Rest:
                 return Fit.NO
             first, n = first + self.jamo[more[1]][1] * _N_CODAS, _N_CODAS
         if len(more) > 2:
+            if self.has_filler and not self._is(more[2], "T"):
+                return Fit.NO
             first, n = first + (self.jamo[more[2]][1] if self._is(more[2], "T") else 0), 1
         low, high = _code_points(self.data)
         if first > high or first + n - 1 < low:
@@ -337,7 +341,7 @@ class Jamo:
         steps = {"L": _N_VOWELS * _N_CODAS, "V": _N_CODAS, "T": 1}
         roles = {}
         for place, (kind, n) in enumerate({"L": 19, "V": _N_VOWELS, "T": _N_CODAS}.items()):
-            for index in range(1 if kind == "T" else 0, n):
+            for index in range(1 if kind == "T" and not self._has_filler else 0, n):
                 syllable = chr(_FIRST_SYLLABLE + index * steps[kind])
                 roles[self._symbols[tokenizer.encode(syllable, dropout=1.0)[place]]] = (kind, index)
         return roles
@@ -345,4 +349,4 @@ class Jamo:
     def rest(self, last: str, tail: bytes) -> Rest:
         """Return what must hold after a prompt whose last whole character ends in the symbol `last`."""
         is_open = not self._has_filler and self._roles.get(last, ("", 0))[0] == "V"
-        return Rest(tail, is_open, self._roles, self._others)
+        return Rest(tail, is_open, self._roles, self._has_filler, self._others)

@@ -49,6 +49,8 @@ class Sampling:
 
 
 GREEDY = Sampling(temperature=0)
+PLAINLY = Sampling()
+"""As the model has it."""
 
 
 def distribution(logits: Tensor, sampling: Sampling) -> Tensor:
