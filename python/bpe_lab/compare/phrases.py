@@ -60,6 +60,26 @@ def text_name(name: str) -> Both:
     return TEXTS.get(name, both(name))
 
 
+DOMAINS = {
+    "chat": both("chat", "채팅"),
+    "dialogue": both("dialogue", "대화"),
+    "essay": both("essay", "수필"),
+    "formal": both("formal", "격식문"),
+    "hanja": both("with Hanja", "한자 혼용"),
+    "letter": both("letter", "편지"),
+    "news": both("news", "기사"),
+    "old": both("old Hangul", "옛글"),
+    "recipe": both("recipe", "조리법"),
+    "tech": both("technical", "기술"),
+}
+"""Names of the embedded sample's registers; domains of the user's stand as they are given."""
+
+
+def domain_name(name: str) -> Both:
+    """Return what a kind of text is called."""
+    return DOMAINS.get(name, both(name))
+
+
 QUESTIONS = (
     both("Is Hangul in the vocabulary at all, and how much of it?", "어휘에 한글이 들어 있는가, 얼마나 들어 있는가?"),
     both(
@@ -191,6 +211,18 @@ PHRASES: dict[str, Both] = {
         "여러 어절에 걸친 토큰(superword)을 더하면 글의 토큰 수 변화: {rows}.",
     ),
     "loss-of-words": both("whether it pays in a model's loss", "모델의 손실에서도 이득인지"),
+    "loss-of-sizes": both(
+        "In loss: from {small} to {large}, the bits per byte of a model change by {gap} ({verdict}).",
+        "손실({small} → {large}): 모델의 바이트당 비트 변화 {gap}({verdict}).",
+    ),
+    "loss-of-superwords": both(
+        "In loss, beside the same recipe without superwords, bits per byte change: {rows}.",
+        "superword를 뺀 같은 레시피와 견준 모델의 바이트당 비트 변화: {rows}.",
+    ),
+    "loss-two-sizes": both(
+        "whether it pays in loss: no two sizes of one unit had a model",
+        "손실에서도 이득인지: 한 단위의 두 크기를 모델로 견주지 않았다",
+    ),
     # 5
     "enough": both(
         "The smallest sample whose {n} draws all stay within {within} % of the full text: {sample} %.",
@@ -223,6 +255,68 @@ PHRASES: dict[str, Both] = {
         " 그런 음절: {rows}.",
     ),
     "loss-inside": both("how many bits a model spends inside a syllable", "모델이 음절 안에서 몇 비트를 쓰는지"),
+    "carries": both(
+        "Yes, by this model: tokens that begin inside a syllable cost bits, so they tell something that the tokens"
+        " before them do not. Bits inside a syllable, over all syllables: {rows}.",
+        "이 모델로 보면 그렇다. 음절 안에서 시작하는 토큰에 비트가 드는데, 앞 토큰이 말하지 않은 것을 담고 있다는"
+        " 뜻이다. 음절 하나당 그 안에서 쓴 비트(모든 음절에 대해): {rows}.",
+    ),
+    "carries-open": both(
+        "Not resolved by these runs. Bits inside a syllable, over all syllables: {rows}.",
+        "이번 실행으로는 가릴 수 없다. 음절 하나당 그 안에서 쓴 비트(모든 음절에 대해): {rows}.",
+    ),
+    "carries-where": both("The interval is clear of 0 for: {names}.", "구간이 0보다 위인 것: {names}."),
+    "inside-cut": both(
+        "Syllables that a token's edge lies in: {rows}.",
+        "토큰 경계가 안에 든 음절: {rows}.",
+    ),
+    "inside-total": both(
+        "Whether cutting syllables costs in all is told by bits per byte: {rows}.",
+        "음절을 자르는 것이 전체로 손해인지는 바이트당 비트가 말한다: {rows}.",
+    ),
+    # loss
+    "is-base": both("the base", "기준"),
+    "loss-resolved": both("resolved, {n} seeds", "가려짐, 시드 {n}개"),
+    "loss-leans": both("leans, {n} seeds", "기움, 시드 {n}개"),
+    "loss-needs-seeds": both("not resolved, about {n} seeds needed", "가릴 수 없음, 시드가 {n}개쯤 있어야 함"),
+    "loss-needs-documents": both(
+        "not resolved, about {n} held-out documents needed", "가릴 수 없음, 떼어 둔 문서가 {n}건쯤 있어야 함"
+    ),
+    "loss-needs-many": both("not resolved, over 1,000 seeds needed", "가릴 수 없음, 시드가 1,000개 넘게 있어야 함"),
+    "loss-one-seed": both("not resolved, one seed tells no spread", "가릴 수 없음, 시드 하나로는 편차를 모름"),
+    "outside": both("outside", "범위 밖"),
+    "arm-diverged": both("training diverged, so not ranked: {note}", "학습이 발산해 순위에서 뺌: {note}"),
+    "arm-lossy": both("does not give the text back, so not ranked: {note}", "글이 되돌아오지 않아 순위에서 뺌: {note}"),
+    "loss-rests-on": both(
+        "Models of the preset {preset}: {arms} tokenizers, {seeds} seeds each, {bytes} bytes of training ({epochs}"
+        " passes over the text), scored on {documents} held-out documents.",
+        "{preset} 프리셋의 모델: 토크나이저 {arms}개, 저마다 시드 {seeds}개, 학습 {bytes}바이트(글을 {epochs}번 훑음),"
+        " 떼어 둔 문서 {documents}건에서 잼.",
+    ),
+    "loss-proves-nothing": both(
+        "It proves nothing: the text and the models are far too small. It shows what would be measured.",
+        "이것으로 증명되는 것은 없다. 글도 모델도 너무 작다. 무엇을 재는지 보여 줄 뿐이다.",
+    ),
+    "one-budget": both(
+        "One budget crowns nobody: what leads at a small one may fall behind at a larger.",
+        "학습량이 한 가지뿐이면 우열을 정할 수 없다. 적게 학습할 때 앞선 것이 더 학습하면 뒤질 수 있다.",
+    ),
+    "loss-band": both(
+        "Held-out bits per byte at the end of each budget; lower is better. The band is the 95 % interval.",
+        "학습량마다 끝에서 잰, 떼어 둔 글의 바이트당 비트. 낮을수록 좋다. 띠는 95 % 구간.",
+    ),
+    "loss-point": both(
+        "Held-out bits per byte; lower is better. Bars are 95 % intervals. One budget gives points, not lines.",
+        "떼어 둔 글의 바이트당 비트. 낮을수록 좋다. 막대는 95 % 구간. 학습량이 하나라 선이 아니라 점이다.",
+    ),
+    "scatter": both(
+        "Each point is a tokenizer. Spearman's rank correlation over {n} of them: {rho}.",
+        "점 하나가 토크나이저 하나다. {n}개의 스피어먼 순위 상관: {rho}.",
+    ),
+    "too-few-arms": both(
+        "Rank correlation of counts with the loss: too few tokenizers, {n} of the {least} that it takes.",
+        "세어서 얻은 지표와 손실의 순위 상관: 토크나이저가 모자라다({n}개, {least}개부터).",
+    ),
     # 7
     "safety-net": both(
         "Characters written with a token below a character: {chars}. Eojeol that hold one: {eojeol}.",
@@ -306,6 +400,26 @@ PHRASES: dict[str, Both] = {
     "few-documents": both(
         "Measured on {n} documents, too few for intervals (they take {least}): no difference above is resolved.",
         "문서 {n}건으로 쟀다. 구간을 내기에는 적어({least}건부터) 위의 어떤 차이도 가릴 수 없다.",
+    ),
+    "loss-lowest": both(
+        "In loss, {best} is lowest here: {bpb} bits per byte; beside {base} {gap} ({verdict}).",
+        "손실은 여기서 {best} 쪽이 가장 낮다: 바이트당 {bpb}비트. {base} 쪽과 견주면 {gap}({verdict}).",
+    ),
+    "loss-base-lowest": both(
+        "In loss, {base} is lowest here: {bpb} bits per byte; the next, {second}, beside it {gap} ({verdict}).",
+        "손실은 여기서 {base} 쪽이 가장 낮다: 바이트당 {bpb}비트. 그다음인 {second} 쪽을 견주면 {gap}({verdict}).",
+    ),
+    "loss-no-lowest": both(
+        "In loss, these models do not tell {a} ({bpb} bits per byte) from {b}: {gap} ({verdict}).",
+        "손실로는 이 모델들이 {a}(바이트당 {bpb}비트), {b} 사이를 가리지 못한다: {gap}({verdict}).",
+    ),
+    "loss-flips": both(
+        "The order changes with the budget: {names}.",
+        "학습량에 따라 순서가 바뀌는 것: {names}.",
+    ),
+    "loss-none": both(
+        "In loss nothing is ranked: every tokenizer diverged or loses text.",
+        "손실로 순위를 매길 것이 없다. 모두 발산했거나 글을 잃는다.",
     ),
     "model-open": both(
         "Whether fewer tokens make a better model no count can tell; a language model can: {command}",

@@ -50,11 +50,6 @@ class Cell:
         """Seeds that were run."""
         return tuple(record.seed for record in self.records)
 
-    def mean(self, values: Iterable[float | None]) -> float | None:
-        """Return the mean of what is known."""
-        known = [x for x in values if x is not None]
-        return math.fsum(known) / len(known) if known else None
-
 
 @dataclass(frozen=True)
 class Level:
@@ -89,6 +84,20 @@ class Losses:
     correlations: tuple[ranks.Correlation, ...]
     """Empty below `ranks.MIN_ARMS` ranked arms."""
     records: tuple[RunRecord, ...] = field(repr=False)
+    seed: int = 0
+    """Of the bootstrap."""
+
+    def pair(self, arm: Arm, other: Arm, budget: int | None = None) -> Difference | None:
+        """Return an arm's bits per byte less another's, judged alone: what a question about these two asks.
+
+        None where one of them has no figure, or they share no seed.
+        """
+        found = self._runs.difference(arm, other, self.budget if budget is None else budget)
+        return pairing.judged([found], self.n_documents)[0] if found else None
+
+    @cached_property
+    def _runs(self) -> "_Runs":
+        return _Runs(self.records, (), self.seed)
 
     @property
     def budget(self) -> int:
@@ -161,6 +170,7 @@ def summarise(
         domains=runs.domains(),
         correlations=(),
         records=tuple(records),
+        seed=seed,
     )
     chosen = _base(found, base)
     if chosen is None:

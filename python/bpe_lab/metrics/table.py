@@ -303,7 +303,6 @@ def _given() -> list[Metric]:
         ("train_mb_per_s", ("training speed", "학습 속도"), "MB/s", "higher", "bytes/seconds", "measured", "cost"),
         ("encode_mb_per_s", ("encoding speed", "인코딩 속도"), "MB/s", "higher", "bytes/seconds", "measured", "cost"),
         ("peak_memory_mb", ("peak memory", "최대 메모리"), "MB", "lower", "high-water mark", "measured", "cost"),
-        ("bits_per_byte", ("bits per byte of a model", "모델의 바이트당 비트"), "bits/byte", "lower", "sum of nats/(ln 2 * B)", "measured", "model"),
         ("unk_eojeol", ("eojeol lost to <unk>", "<unk>로 잃는 어절"), "share", "lower", "W_unk/W", "bpe-lab", "closed"),
         ("unk_chars", ("characters lost to <unk>", "<unk>로 잃는 글자"), "share", "lower", "C_unk/C", "bpe-lab", "closed"),
     ]  # fmt: skip
@@ -313,8 +312,40 @@ def _given() -> list[Metric]:
     ]
 
 
+def _losses() -> list[Metric]:
+    """Return what a language model that was trained on a tokenizer's tokens comes to; docs/compare.md has the table."""
+    rows: list[tuple[str, Title, str, Literal["lower", "higher"] | None, str, str]] = [
+        ("bits_per_byte", ("bits per byte of a model", "모델의 바이트당 비트"), "bits/byte", "lower", "sum of nats/(ln 2 * B)", "field"),
+        ("bpb_difference", ("bits per byte, less the base's", "바이트당 비트, 기준과의 차"), "bits/byte", "lower", "mean over seeds of BPB - BPB(base)", "bpe-lab"),
+        ("bpb_p", ("p of the difference, Holm", "차이의 p, 홀름 보정"), "p", None, "larger of paired t and bootstrap, corrected", "Holm 1979"),
+        ("bits_inside_syllable", ("bits inside a syllable", "음절 하나 안에서 쓴 비트"), "bits/syllable", None, "bits of tokens that begin at byte 2 or 3 of a syllable/syllables", "bpe-lab"),
+        ("nats_per_token", ("nats per token: not comparable", "토큰당 nat: 견줄 수 없음"), "nats/token", None, "sum of nats/T", "field"),
+        ("loss_ids", ("ids of the vocabulary, V", "어휘의 id 수 V"), "ids", None, "V", "field"),
+        ("train_tokens", ("tokens seen in training", "학습 때 본 토큰"), "tokens", None, "T_train", "field"),
+        ("train_bytes", ("bytes seen in training", "학습 때 본 바이트"), "bytes", None, "B_train", "field"),
+        ("tokens_per_window", ("tokens in a window of C bytes, mean", "C바이트 창에 든 토큰, 평균"), "tokens", "lower", "C T_train/B_train", "bpe-lab"),
+        ("parameters_block", ("parameters of the trunk, N_block", "몸통의 매개변수 N_block"), "count", None, "N_block", "field"),
+        ("parameters_embedding", ("parameters of the embedding, N_embed", "임베딩의 매개변수 N_embed"), "count", None, "N_embed", "field"),
+        ("parameters_positions", ("parameters of positions", "위치의 매개변수"), "count", None, "N_pos", "field"),
+        ("train_flops", ("FLOPs of training", "학습 FLOPs"), "FLOPs", "lower", "T_train (6 (N_block + V_pad d) + 6 L d T)", "arXiv 2001.08361"),
+        ("train_seconds", ("seconds of training", "학습 시간(초)"), "s", "lower", "without probing and scoring", "measured"),
+        ("train_tokens_per_s", ("tokens a second", "초당 토큰"), "tokens/s", None, "T_train/seconds", "measured"),
+        ("train_bytes_per_s", ("bytes a second", "초당 바이트"), "bytes/s", "higher", "B_train/seconds", "measured"),
+        ("train_memory_mb", ("peak memory of training", "학습 최대 메모리"), "MB", "lower", "high-water mark", "measured"),
+        ("learning_rate", ("learning rate, as probed", "탐색한 학습률"), "1/step", None, "lowest BPB of those probed", "bpe-lab"),
+        ("decode_bytes_per_s", ("bytes generated a second", "초당 생성 바이트"), "bytes/s", "higher", "bytes/seconds, one stream", "measured"),
+        ("invalid_utf8", ("generated characters that are no UTF-8", "생성한 글자 가운데 깨진 UTF-8"), "share", "lower", "invalid/characters", "bpe-lab"),
+        ("cache_mb_per_kb", ("memory per KB of text while decoding, at the target size", "디코딩 때 글 1KB의 메모리, 목표 크기에서"), "MB/KB", "lower", "2 L d b * 1000 T/B", "bpe-lab"),
+        ("cache_measured_mb_per_kb", ("the same, measured on the small model", "같은 값, 작은 모델에서 잰 것"), "MB/KB", "lower", "bytes of keys and values/KB", "measured"),
+    ]  # fmt: skip
+    return [
+        Metric(name, en, ko, unit, better, formula, source, "loss", "given")
+        for name, (en, ko), unit, better, formula, source in rows
+    ]
+
+
 def _table() -> dict[str, Metric]:
-    parts = (_compression, _words, _whole_characters, _kinds, _scripts, _bands, _context, _distribution, _anatomy, _pairs, _given)  # fmt: skip
+    parts = (_compression, _words, _whole_characters, _kinds, _scripts, _bands, _context, _distribution, _anatomy, _pairs, _given, _losses)  # fmt: skip
     metrics = [metric for part in parts for metric in part()]
     return {metric.name: metric for metric in metrics}
 
