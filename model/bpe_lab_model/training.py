@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from bpe_lab.shards import Shards
 
 from bpe_lab.errors import ArgumentError, CorpusError, FileError, FormatError
 from bpe_lab.runs import Point
+from bpe_lab.shards import Shards
 from bpe_lab_model import checkpoint, cost, devices, optim
 from bpe_lab_model.checkpoint import Checkpoint
 from bpe_lab_model.devices import ALONE, World
@@ -264,7 +264,7 @@ class Trainer:
             self._between_steps(step)
 
     def _take(self, step: Step, lr: float) -> bool:
-        """Take one step; False where it would spoil the weights. Ctrl-C comes before anything changes or after all has."""
+        """Take one step; False where it would spoil the weights. Ctrl-C comes before anything changes or after all."""
         started = time.perf_counter()
         torch.manual_seed(_step_seed(self.settings.seed, self.meter.bytes, self.world.rank))
         nats = self._backward(step)

@@ -50,8 +50,8 @@ def add_to(commands: arguments.Commands) -> None:
         "SHARDS -o RUN",
         "train a model on shards",
         _EXAMPLE,
-        more="RUN becomes a folder with checkpoints, log.jsonl and a record of the run. Options that are not given come "
-        "from the preset, with --resume from the checkpoint.",
+        more="RUN becomes a folder with checkpoints, log.jsonl and a record of the run. What is not given is the "
+        "preset's, with --resume the checkpoint's.",
     )
     parser.add_argument("shards", metavar="SHARDS", help="a folder that bpe-lab shards wrote")
     parser.add_argument("-o", "--out", metavar="RUN", help="the folder of the run")
@@ -169,7 +169,7 @@ def _check(args: argparse.Namespace) -> None:
         raise FileError(f"{run} is a file, and a run is a folder", "give another name with -o")
     there = (run / "latest").exists()
     if there and not (args.resume or args.force):
-        raise FileError(f"{run} holds a run already", "go on with --resume, begin anew with --force, or choose another name")
+        raise FileError(f"{run} holds a run already", "go on with --resume, or begin anew with --force")
     if args.resume and not there:
         raise FileError(f"{run} holds no checkpoint to go on from", "leave out --resume to begin")
 
@@ -287,8 +287,8 @@ def _tell(trainer: "Trainer", terminal: Terminal) -> None:
     )
     epochs = trainer.schedule.total_bytes / n_text
     often = f", read {epochs:.3g} times" if epochs > 1 else f" of {amount(n_text)}"
-    text = n_text if epochs > 1 else trainer.schedule.total_bytes
-    terminal.say(f"{amount(text)} of text{often}, {amount(settings.bytes_per_step)} a step, learning rate {settings.lr:g}")
+    text, step = n_text if epochs > 1 else trainer.schedule.total_bytes, amount(settings.bytes_per_step)
+    terminal.say(f"{amount(text)} of text{often}, {step} a step, learning rate {settings.lr:g}")
     if n_text < _SMALL_BYTES and trainer.world.is_first:
         terminal.warn(f"{amount(n_text)} of text show how training works, and prove nothing about a tokenizer")
 
@@ -348,9 +348,10 @@ def _score(trainer: "Trainer", terminal: Terminal) -> "Scored | None":
 def _told(args: argparse.Namespace, made: "RunRecord", path: Path) -> list[str]:
     """Return the result in lines, and what comes next."""
     often = f" ({made.corpus['epochs']:.3g} epochs)" if made.corpus["epochs"] > 1 else ""
+    speed = f"{made.tokens / made.seconds:,.0f} tokens/s, {amount(made.bytes / made.seconds)}/s"
     lines = [
         f"trained on {amount(made.bytes)}{often}, {number(made.tokens, 'token')}, in {duration(made.seconds)}: "
-        f"{made.tokens / made.seconds:,.0f} tokens/s, {amount(made.bytes / made.seconds)}/s, peak {amount(made.memory_bytes)}"
+        f"{speed}, peak {amount(made.memory_bytes)}"
     ]
     if made.scored:
         lines.append(f"validation: {made.scored.bpb:.4f} bits per byte over {amount(sum(made.scored.bytes))}")
@@ -393,7 +394,7 @@ def _bench(args: argparse.Namespace, trainer: "Trainer", terminal: Terminal) -> 
     first, last = timed[0], timed[-1]
     seconds = last.seconds - first.seconds
     peak, source = devices.peak_flops(trainer.device, trainer.dtype)
-    found = {
+    found: dict[str, Any] = {
         "steps": len(timed) - 1,
         "tokens_per_s": (last.tokens - first.tokens) / seconds,
         "bytes_per_s": (last.bytes - first.bytes) / seconds,
