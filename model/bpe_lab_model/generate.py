@@ -312,7 +312,7 @@ def _check_rolling(speaker: Speaker, n_bytes: int) -> None:
     C, position = speaker.context_bytes, speaker.model.config.position
     if n_bytes > C and isinstance(speaker.model.position, Learned):
         raise ArgumentError(
-            f"a text of {n_bytes:,} bytes goes beyond the {C:,} for which this model has learned positions ({position})",
+            f"a text of {n_bytes:,} bytes goes beyond the {C:,} for which this model learned positions ({position})",
             "read the last half anew with --truncate left, or make a shorter text",
         )
 

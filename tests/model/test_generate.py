@@ -7,17 +7,17 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import Tensor, nn
+
+from bpe_lab import Tokenizer, train
+from bpe_lab.compare.candidates import Ours
+from bpe_lab.errors import ArgumentError
 from bpe_lab_model.embedding import embedding_keys
 from bpe_lab_model.generate import Generation, Options, Speaker, generate
 from bpe_lab_model.gpt import GPT, Config
 from bpe_lab_model.healing import Healer, merged, split_tail
 from bpe_lab_model.positions import POSITIONS
 from bpe_lab_model.sampling import GREEDY, Sampling
-from torch import Tensor, nn
-
-from bpe_lab import Tokenizer, train
-from bpe_lab.compare.candidates import Ours
-from bpe_lab.errors import ArgumentError
 
 TEXTS = [
     "오늘 날씨가 정말 좋습니다. 어제는 비가 왔습니다.\n",
@@ -288,7 +288,7 @@ def test_only_what_text_is_made_of_is_said() -> None:
 @pytest.mark.parametrize("position", TABLES)
 def test_learned_positions_do_not_roll(tokenizer: Tokenizer, position: str) -> None:
     speaker = Speaker(small(tokenizer, 64, position=position), tokenizer)
-    message = rf"a text of 106 bytes goes beyond the 64 for which this model has learned positions \({position}\)"
+    message = rf"a text of 106 bytes goes beyond the 64 for which this model learned positions \({position}\)"
     with pytest.raises(ArgumentError, match=message) as caught:
         speaker.generate("오늘", Options(n_bytes=100))
     assert "--truncate left" in str(caught.value.hint)

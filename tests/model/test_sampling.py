@@ -5,11 +5,11 @@ from collections import Counter
 
 import pytest
 import torch
-from bpe_lab_model.sampling import GREEDY, Sampling, choose, distribution, draw, greedy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bpe_lab.errors import ArgumentError
+from bpe_lab_model.sampling import GREEDY, Sampling, choose, distribution, draw, greedy
 
 HALVES = torch.tensor([1 / 8, 1 / 2, 1 / 8, 1 / 4], dtype=torch.float64).log()
 
