@@ -1,4 +1,4 @@
-"""Puts each published bug of bits per byte back and prints by what factor it is wrong, as Markdown for docs/protocol.md.
+"""Puts each published bug of bits per byte back and prints by what factor it is wrong: the table of docs/protocol.md.
 
     BPE_LAB_DATA=... OMP_NUM_THREADS=2 python benches/bpb_traps.py [TRAIN_BYTES]
 
@@ -50,9 +50,10 @@ def main() -> None:
             path.write_bytes(lzma.decompress((Path(data) / "corpora" / f"{corpus}.txt.xz").read_bytes()))
             train, held_out = split(draw(read_texts(path, how), "4000000B"), 0.025)
             for n_ids in SIZES:
-                columns[f"{corpus} {n_ids:,}"] = factors(train, held_out, n_ids, n_bytes, Path(folder))
+                found = factors(train, held_out, n_ids, n_bytes, Path(folder))
+                columns[f"{corpus} {n_ids:,}"] = found
                 print(
-                    corpus, n_ids, {k: round(v, 4) for k, v in columns[f"{corpus} {n_ids:,}"].items()}, file=sys.stderr
+                    corpus, n_ids, {bug: round(value, 4) for bug, value in found.items()}, file=sys.stderr, flush=True
                 )
     print_table(columns)
 
@@ -97,10 +98,8 @@ def decoded_bytes(_: GPT, made: ShardSplit, right: Scored) -> float:
     """Bytes are those of each id decoded alone; half a character is U+FFFD, three bytes."""
     tokenizer = Shards.open(made.folder).load_candidate().tokenizer if made.folder else None
     assert tokenizer is not None
-    sizes = {
-        int(id): len(tokenizer.decode_bytes([int(id)]).decode("utf-8", "replace").encode()) for id in set(made.ids)
-    }
-    return _bits(math.fsum(right.nats), sum(sizes[int(id)] for id in made.ids))
+    alone = {id: tokenizer.decode_bytes([id]).decode("utf-8", "replace") for id in set(made.ids.tolist())}
+    return _bits(math.fsum(right.nats), sum(len(alone[id].encode()) for id in made.ids.tolist()))
 
 
 def mean_of_documents(_: GPT, made: ShardSplit, right: Scored) -> float:
@@ -128,7 +127,8 @@ def full_windows_only(model: GPT, made: ShardSplit, right: Scored) -> float:
     windows = [index.window(i) for i in range(len(index))]
     n_slots = np.diff(layout.slots)
     full = [w for w in windows if w.last < n_slots[w.document]]
-    return _bits(sum(nats[layout.slots[w.document] + w.first :][: w.last - w.first].sum() for w in full), made.n_bytes)
+    sums = (nats[layout.slots[w.document] + w.first :][: w.last - w.first].sum() for w in full)
+    return _bits(float(sum(sums)), made.n_bytes)
 
 
 def overlap_twice(model: GPT, made: ShardSplit, right: Scored) -> float:
