@@ -124,7 +124,7 @@ class WindowIndex:
     def windows(self, numbers: NDArray[Any]) -> Windows:
         """Return the tokens of placed windows."""
         document, k = self.places(numbers)
-        token_offsets, n_tokens = self.split.token_offsets, self._n_tokens(document)
+        token_offsets, n_tokens = self.split.token_offsets, self.n_tokens_of(document)
         first = np.zeros(len(document), np.int64)
         last = n_tokens + 1
         fresh = first.copy()
@@ -142,7 +142,8 @@ class WindowIndex:
         skip = np.minimum(fresh, last) - first if self.evaluation else np.zeros_like(first)
         return Windows(document, first, last, skip)
 
-    def _n_tokens(self, document: Ints) -> Ints:
+    def n_tokens_of(self, document: Ints) -> Ints:
+        """Return how many tokens documents have, ends of text not counted."""
         offsets = self.split.token_offsets
         return (offsets[document + 1] - offsets[document]).astype(np.int64)
 
@@ -178,7 +179,7 @@ class WindowIndex:
         column = np.arange(int(windows.n_tokens.max()))  # (T,)
         j = windows.first[:, None] + column  # (B, T) token of the document
         base = self.split.token_offsets[windows.document].astype(np.int64)[:, None]  # (B, 1)
-        n_tokens = self._n_tokens(windows.document)[:, None]  # (B, 1)
+        n_tokens = self.n_tokens_of(windows.document)[:, None]  # (B, 1)
         is_row = column < windows.n_tokens[:, None]  # (B, T)
         targets = self._ids(base + j, is_row & (j < n_tokens))  # (B, T)
         inputs = self._ids(base + j - 1, is_row & (j > 0))  # (B, T)

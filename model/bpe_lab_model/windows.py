@@ -8,7 +8,6 @@ in the same step.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -17,7 +16,8 @@ from torch import Tensor
 
 from bpe_lab.errors import ArgumentError
 from bpe_lab.shards import ShardSplit
-from bpe_lab_model.rows import IGNORE, Ints, Row, Window, WindowIndex, Windows, by_padded_size, check_text
+from bpe_lab_model.objectives import Objective, Row, canonical
+from bpe_lab_model.rows import IGNORE, Ints, Window, WindowIndex, Windows, by_padded_size, check_text
 
 __all__ = ["IGNORE", "Batch", "Step", "TokenWindows", "Window", "WindowIndex", "steps"]
 
@@ -80,6 +80,7 @@ def steps(
     world: int = 1,
     max_tokens: int = 8192,
     pack: bool = False,
+    objective: str = "clm",
 ) -> Iterator[Step]:
     """Yield the steps of a training run.
 
@@ -92,32 +93,31 @@ def steps(
         epochs: how often to see all of it.
         start_bytes: a `bytes_seen` of an earlier run: the steps that follow are those that followed there, bit for bit.
         max_tokens: places of a batch, padding included; a single longer row is a batch of its own.
-        pack: put short rows behind each other instead of padding them.
+        pack: put short rows behind each other instead of padding them; not with `seq2seq`, whose rows have a prefix.
+        objective: see `objectives`; what is damaged is decided by seed, epoch and window.
 
     Cost: 24 bytes of memory a window; a sort of all windows an epoch.
     """
     check_text(index)
     _check(bytes_per_step=bytes_per_step, world=world, max_tokens=max_tokens)
+    if seed < 0:
+        raise ArgumentError(f"seed must be at least 0, got {seed}")
     if not 0 <= rank < world:
         raise ArgumentError(f"rank must be from 0 to {world - 1}, got {rank}")
     if (total_bytes is None) == (epochs is None):
         raise ArgumentError("one of total_bytes and epochs must be given")
     total = round(float(epochs or 0) * index.n_bytes) if total_bytes is None else total_bytes
+    rows = _Rows(index, Objective(canonical(objective), index.split.vocab_size), seed, max_tokens, pack)
     seen = start_bytes
-    for epoch, numbers in _step_windows(index, bytes_per_step, seed, start_bytes, total):
-        n_bytes = int(index.bytes_of(numbers).sum())
-        windows = index.windows(numbers)
+    for chosen in _step_windows(index, bytes_per_step, seed, start_bytes, total):
+        n_bytes = int(index.bytes_of(chosen.numbers).sum())
+        windows = index.windows(chosen.numbers)
         scored = np.flatnonzero(windows.n_scored > 0)
         order = scored[np.argsort(-windows.n_tokens[scored], kind="stable")]
         mine = order[rank::world]
+        batches = list(rows.batches(chosen.take(mine), windows.take(mine)))
         seen += n_bytes
-        yield Step(
-            list(_batches(index, numbers[mine], windows.take(mine), max_tokens, pack)),
-            n_bytes,
-            int(windows.n_scored[scored].sum()),
-            epoch,
-            seen,
-        )
+        yield Step(batches, n_bytes, rows.n_targets(windows.take(scored)), int(chosen.epochs[0]), seen)
 
 
 def _check(**numbers: int) -> None:
@@ -126,10 +126,21 @@ def _check(**numbers: int) -> None:
             raise ArgumentError(f"{name} must be at least 1, got {n}")
 
 
+@dataclass(frozen=True)
+class _Chosen:
+    """Placed windows, and the epoch in which each is met."""
+
+    numbers: Ints
+    epochs: Ints
+
+    def take(self, places: Ints) -> "_Chosen":
+        return _Chosen(self.numbers[places], self.epochs[places])
+
+
 def _step_windows(
     index: WindowIndex, bytes_per_step: int, seed: int, start_bytes: int, total: int
-) -> Iterator[tuple[int, Ints]]:
-    """Yield the epoch of the first window, and the numbers of the windows of each step."""
+) -> Iterator[_Chosen]:
+    """Yield the windows of each step."""
     if start_bytes < 0:
         raise ArgumentError(f"start_bytes must be at least 0, got {start_bytes}")
     per_epoch, seen = index.n_bytes, start_bytes
@@ -139,17 +150,15 @@ def _step_windows(
     at = _place_after(ends, start_bytes - epoch * per_epoch)
     while seen < total:
         wanted = min(seen + bytes_per_step, total)
-        parts: list[Ints] = []
-        first_epoch = epoch
+        parts: list[_Chosen] = []
         while seen < wanted:
             if at == len(order):
                 epoch, at = epoch + 1, 0
                 order, ends = _epoch(index, seed, epoch)
-                first_epoch = epoch if not parts else first_epoch
             stop = min(int(np.searchsorted(ends, wanted - epoch * per_epoch)) + 1, len(order))
-            parts.append(order[at:stop])
+            parts.append(_Chosen(order[at:stop], np.full(stop - at, epoch)))
             at, seen = stop, epoch * per_epoch + int(ends[stop - 1])
-        yield first_epoch, np.concatenate(parts)
+        yield _Chosen(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("numbers", "epochs")))
 
 
 def _epoch(index: WindowIndex, seed: int, epoch: int) -> tuple[Ints, Ints]:
@@ -189,7 +198,7 @@ def epoch_order(index: WindowIndex, seed: int, epoch: int) -> Ints:
 
 
 def _salt(seed: int, epoch: int) -> np.uint64:
-    drawn = np.random.SeedSequence([abs(seed), epoch, int(seed < 0)]).generate_state(1, np.uint64)
+    drawn = np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)
     return cast(np.uint64, drawn[0])
 
 
@@ -200,36 +209,85 @@ def _mixed(x: Any) -> Any:
     return x ^ (x >> np.uint64(31))
 
 
-def _batches(index: WindowIndex, numbers: Ints, windows: Windows, max_tokens: int, pack: bool) -> Iterator[Batch]:
-    """Yield batches of rows that are sorted by length, the longest first."""
-    if pack and len(windows):
-        yield from _packed(index, numbers, windows, max_tokens)
-        return
-    for chosen in by_padded_size(windows.n_tokens, max_tokens):
-        inputs, targets = index.gather(windows.take(np.arange(len(windows))[chosen]))
-        n_bytes = int(index.bytes_of(numbers[chosen]).sum())
-        yield Batch(torch.from_numpy(inputs), torch.from_numpy(targets), n_bytes=n_bytes)
+class _Rows:
+    """Makes batches of windows."""
+
+    def __init__(self, index: WindowIndex, objective: Objective, seed: int, max_tokens: int, pack: bool) -> None:
+        if pack and objective.name.startswith("seq2seq"):
+            raise ArgumentError("rows of seq2seq cannot be packed: each has a prefix of its own", "leave out pack")
+        self._index = index
+        self._objective = objective
+        self._seed = seed
+        self._max_tokens = max_tokens
+        self._pack = pack
+
+    def n_targets(self, windows: Windows) -> int:
+        """Return how many targets the windows have."""
+        n_tokens = self._index.n_tokens_of(windows.document)
+        return int(self._objective.n_targets(windows.n_scored, windows.last - np.minimum(windows.last, n_tokens)).sum())
+
+    def batches(self, chosen: _Chosen, windows: Windows) -> Iterator[Batch]:
+        """Yield batches of windows that are sorted by length, the longest first."""
+        if not len(windows):
+            return
+        if self._objective.name == "clm" and not self._pack:
+            yield from self._plain(chosen, windows)
+            return
+        rows, sizes = list(self.made(chosen, windows)), self._index.bytes_of(chosen.numbers)
+        yield from (self._packed if self._pack else self._padded)(rows, sizes)
+
+    def _plain(self, chosen: _Chosen, windows: Windows) -> Iterator[Batch]:
+        """Yield batches of what the index gathers at once: no Python a row."""
+        sizes = self._index.bytes_of(chosen.numbers)
+        for part in by_padded_size(windows.n_tokens, self._max_tokens):
+            inputs, targets = self._index.gather(windows.take(np.arange(len(windows))[part]))
+            yield Batch(torch.from_numpy(inputs), torch.from_numpy(targets), n_bytes=int(sizes[part].sum()))
+
+    def made(self, chosen: _Chosen, windows: Windows) -> Iterator[Row]:
+        """Yield the row of each window."""
+        _, k = self._index.places(chosen.numbers)
+        inputs, targets = self._index.gather(windows)
+        keys = zip(chosen.epochs.tolist(), self._index.split.hashes[windows.document].tolist(), k.tolist(), strict=True)
+        for row, (key, n) in enumerate(zip(keys, windows.n_tokens.tolist(), strict=True)):
+            draws = np.random.default_rng([self._seed, *key])
+            yield self._objective.row(inputs[row, :n], targets[row, :n], self._index.eos, draws)
+
+    def _padded(self, rows: Sequence[Row], sizes: Ints) -> Iterator[Batch]:
+        lengths = np.array([len(row.inputs) for row in rows])
+        order = np.argsort(-lengths, kind="stable")
+        for part in by_padded_size(lengths[order], self._max_tokens):
+            places = order[part].tolist()
+            batch = padded([rows[i] for i in places], self._index.eos)
+            batch.n_bytes = int(sizes[places].sum())
+            yield batch
+
+    def _packed(self, rows: Sequence[Row], sizes: Ints) -> Iterator[Batch]:
+        """Yield batches of packed rows, each as long as the longest window."""
+        lengths = [len(row.inputs) for row in rows]
+        bins = pack_lengths(lengths, lengths[0])
+        n_rows = max(1, self._max_tokens // lengths[0])
+        for start in range(0, len(bins), n_rows):
+            group = bins[start : start + n_rows]
+            packed = [pack_rows([rows[i] for i in places], lengths[0], self._index.eos) for places in group]
+            inputs, targets, segments, positions = (
+                torch.from_numpy(np.stack(part)) for part in zip(*packed, strict=True)
+            )
+            n_bytes = int(sizes[[i for places in group for i in places]].sum())
+            yield Batch(inputs, targets, segments, positions, n_bytes=n_bytes)
 
 
-def _packed(index: WindowIndex, numbers: Ints, windows: Windows, max_tokens: int) -> Iterator[Batch]:
-    """Yield batches of packed rows, each as long as the longest window."""
-    capacity = int(windows.n_tokens[0])
-    bins = pack_lengths(windows.n_tokens.tolist(), capacity)
-    n_rows = max(1, max_tokens // capacity)
-    for start in range(0, len(bins), n_rows):
-        rows = bins[start : start + n_rows]
-        chosen = np.concatenate(rows)
-        cut = [(inputs[:n], targets[:n]) for inputs, targets, n in _rows(index, windows.take(chosen))]
-        counts = np.cumsum([0, *map(len, rows)])
-        packed = [pack_rows(cut[a:b], capacity, index.eos) for a, b in pairwise(counts.tolist())]
-        inputs, targets, segments, positions = (torch.from_numpy(np.stack(part)) for part in zip(*packed, strict=True))
-        n_bytes = int(index.bytes_of(numbers[chosen]).sum())
-        yield Batch(inputs, targets, segments, positions, n_bytes=n_bytes)
-
-
-def _rows(index: WindowIndex, windows: Windows) -> Iterator[tuple[Ints, Ints, int]]:
-    inputs, targets = index.gather(windows)
-    yield from zip(inputs, targets, windows.n_tokens.tolist(), strict=True)
+def padded(rows: Sequence[Row], eos: int) -> Batch:
+    """Return rows as one batch, padded on the right with the end of text, whose targets are ignored."""
+    shape = (len(rows), max(len(row.inputs) for row in rows))
+    inputs, targets = np.full(shape, eos, np.int64), np.full(shape, IGNORE, np.int64)  # (B, T)
+    for i, row in enumerate(rows):
+        inputs[i, : len(row.inputs)], targets[i, : len(row.targets)] = row.inputs, row.targets
+    prefix = np.array([row.prefix for row in rows], np.int64)  # (B,)
+    return Batch(
+        torch.from_numpy(inputs),
+        torch.from_numpy(targets),
+        prefix=torch.from_numpy(prefix) if prefix.any() else None,
+    )
 
 
 def pack_lengths(lengths: Sequence[int], capacity: int) -> list[list[int]]:
@@ -255,22 +313,32 @@ def pack_rows(rows: Sequence[Row], capacity: int, eos: int) -> tuple[Ints, Ints,
 
     What is left over is a segment of its own.
     """
-    lengths = [len(inputs) for inputs, _ in rows]
-    rest = capacity - sum(lengths)
-    lengths += [rest]
-    inputs = np.concatenate([*(inputs for inputs, _ in rows), np.full(rest, eos, np.int64)])
-    targets = np.concatenate([*(targets for _, targets in rows), np.full(rest, IGNORE, np.int64)])
+    lengths = [len(row.inputs) for row in rows]
+    lengths.append(capacity - sum(lengths))
+    rest = np.full(lengths[-1], eos, np.int64)
+    inputs = np.concatenate([*(row.inputs for row in rows), rest])
+    targets = np.concatenate([*(row.targets for row in rows), np.full_like(rest, IGNORE)])
     segments = np.repeat(np.arange(len(lengths)), lengths)
     positions = np.concatenate([np.arange(n) for n in lengths])
     return inputs, targets, segments, positions
 
 
 class TokenWindows(torch.utils.data.Dataset[dict[str, Tensor]]):
-    """The windows of a split as a plain map-style Dataset, to be put into a DataLoader with
-    `collate_fn=TokenWindows.collate`.
+    """The windows of a split as a plain map-style Dataset, for a DataLoader with `collate_fn=TokenWindows.collate`.
 
-    For learning and for loops of one's own; `steps` gives the order that comparisons need. Pickles as the name of its
-    folder, so workers map the files themselves.
+    For learning and for loops of one's own; `steps` gives the order that comparisons need. It pickles as the name of
+    its folder, so workers map the files themselves.
+
+    >>> windows = TokenWindows(shards.split("train"), context_bytes=64, objective="mlm")  # doctest: +SKIP
+    >>> loader = DataLoader(windows, 8, shuffle=True, collate_fn=TokenWindows.collate)    # doctest: +SKIP
+
+    Args:
+        split: the text.
+        eos: by default the split's.
+        context_bytes: of text in a window.
+        stride_bytes: from window to window; less than the context lets them overlap.
+        objective: one of `objectives.OBJECTIVES`. All but clm use ids behind the vocabulary (`objectives.extra_ids`).
+        seed: of what is damaged, together with the window and `set_epoch`.
     """
 
     def __init__(
@@ -283,23 +351,28 @@ class TokenWindows(torch.utils.data.Dataset[dict[str, Tensor]]):
         seed: int = 0,
     ) -> None:
         self.index = WindowIndex(split, eos, context_bytes, stride_bytes)
-        if objective != "clm":
-            raise ArgumentError(f"there is no objective {objective!r} yet")
+        self._objective = Objective(canonical(objective), split.vocab_size)
+        self._seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Have other places damaged from now on; call it before the DataLoader starts its workers."""
+        self.epoch = epoch
 
     def __len__(self) -> int:
         return len(self.index)
 
     def __getitem__(self, i: int) -> dict[str, Tensor]:
-        inputs, targets = self.index.row(i)
-        return {"inputs": torch.from_numpy(inputs), "targets": torch.from_numpy(targets)}
+        """Return inputs (T,), targets (T,) and, with seq2seq, prefix ()."""
+        one = _Chosen(np.array([self.index.number(i)]), np.array([self.epoch]))
+        rows = _Rows(self.index, self._objective, self._seed, 1, False)
+        row = next(rows.made(one, self.index.windows(one.numbers)))
+        found = {"inputs": torch.from_numpy(row.inputs), "targets": torch.from_numpy(row.targets)}
+        return found | ({"prefix": torch.tensor(row.prefix)} if row.prefix else {})
 
     @staticmethod
     def collate(rows: Sequence[dict[str, Tensor]]) -> Batch:
-        """Return rows as one batch, padded on the right."""
-        T = max(len(row["inputs"]) for row in rows)
-        inputs = torch.zeros(len(rows), T, dtype=torch.int64)  # (B, T)
-        targets = torch.full((len(rows), T), IGNORE)  # (B, T)
-        for i, row in enumerate(rows):
-            inputs[i, : len(row["inputs"])] = row["inputs"]
-            targets[i, : len(row["targets"])] = row["targets"]
-        return Batch(inputs, targets)
+        """Return rows as one batch, padded on the right with id 0, whose targets are ignored."""
+        return padded(
+            [Row(row["inputs"].numpy(), row["targets"].numpy(), int(row.get("prefix", 0))) for row in rows], eos=0
+        )

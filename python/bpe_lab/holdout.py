@@ -1,11 +1,14 @@
 """Which documents are held out of training: decided by their content alone, one rule for every command.
 
 `compare`, `shards`, `count --hold-out` and `train --hold-out` all leave out the same documents of the same text, so
-nothing that is measured was ever trained on. Knows no tokenizer and no files.
+nothing that is measured was ever trained on. The core has the same hash (`ingest::split_hash`). Knows no tokenizer and
+no files.
 """
 
 import hashlib
-from collections.abc import Iterable
+import math
+import re
+from collections.abc import Iterable, Iterator
 
 from bpe_lab.errors import ArgumentError, CorpusError
 
@@ -13,37 +16,57 @@ PURPOSE = "split"
 """The key of the hash, beside the seed."""
 
 
-def content_hashes(documents: Iterable[bytes], purpose: str, seed: int) -> list[int]:
-    """Return 64 bits of BLAKE2b of each document, keyed: another purpose or seed gives an unrelated order.
+def content_hashes(documents: Iterable[bytes], purpose: str, seed: int) -> Iterator[int]:
+    """Yield 64 bits of BLAKE2b of each document, keyed: another purpose or seed gives an unrelated order.
 
     About 1 us a document and 1 GB/s.
     """
     keyed = hashlib.blake2b(digest_size=8, key=f"{purpose} {seed}".encode())
-    found = []
     for document in documents:
         digest = keyed.copy()
         digest.update(document)
-        found.append(int.from_bytes(digest.digest(), "little"))
-    return found
+        yield int.from_bytes(digest.digest(), "little")
 
 
-def split_hashes(documents: Iterable[bytes], seed: int = 0) -> list[int]:
-    """Return the hashes that say on which side of a split each document lies."""
+def split_hashes(documents: Iterable[bytes], seed: int = 0) -> Iterator[int]:
+    """Yield the hashes that say on which side of a split each document lies."""
     return content_hashes(documents, PURPOSE, seed)
 
 
-def border(hashes: Iterable[int], share: float, name: str = "the text") -> int:
+def parse_share(text: str | float) -> float:
+    """Read `10%` or `0.1`.
+
+    >>> parse_share("10%"), parse_share(0.1)
+    (0.1, 0.1)
+
+    Raises:
+        ArgumentError: it is neither, or not between 0 and 1.
+    """
+    found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*(%?)\s*", str(text), re.ASCII)
+    share = float(found[1]) / (100 if found[2] else 1) if found else math.nan
+    if not 0 < share < 1:
+        raise ArgumentError(f"the share to hold out must be between 0 and 1, got {text}", "10% or 0.1 is usual")
+    return share
+
+
+def wanted_border(share: float) -> int:
+    """Return the hash below which a document is held out where there are many."""
+    return int(share * 2**64)
+
+
+def border(hashes: Iterable[int], share: float, name: str = "the text", otherwise: str = "") -> int:
     """Return the hash below which a document is held out, so that about `share` are, and at least one on each side.
 
     That is `share` of 2^64 wherever a document lies on each side of it: then no more hashes are read than it takes to
     see both, a few dozen. Else the document nearest to it crosses over.
 
+    Args:
+        otherwise: what can be done, beside cutting the text into documents, where there is one.
+
     Raises:
         ArgumentError: a share that is not between 0 and 1. CorpusError: there are not two different documents.
     """
-    if not 0 < share < 1:
-        raise ArgumentError(f"the share to hold out must be between 0 and 1, got {share}")
-    wanted = int(share * 2**64)
+    wanted = wanted_border(parse_share(share))
     low, high = 2**64, -1
     for value in hashes:
         low, high = min(low, value), max(high, value)
@@ -52,6 +75,6 @@ def border(hashes: Iterable[int], share: float, name: str = "the text") -> int:
     if low >= high:
         raise CorpusError(
             f"{name} is one document, which cannot be both trained and measured on",
-            "say what a document is with --documents, or give a text to measure on with --eval",
+            f"say what a document is with --documents{otherwise and ', or '}{otherwise}",
         )
     return min(max(wanted, low + 1), high)

@@ -552,7 +552,7 @@ class _Encoder:
             ends,
             np.diff(offsets),
             n_bytes_of,
-            np.array(split_hashes(texts), np.uint64),
+            np.fromiter(split_hashes(texts), np.uint64, len(texts)),
             np.array(places, np.uint16),
             texts,
         )

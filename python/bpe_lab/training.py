@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bpe_lab import _core
+from bpe_lab import _core, holdout
 from bpe_lab._core import Learned, PieceCounts
 from bpe_lab.corpus import STDIN, Block, ReadFrom, Source, find_files, read_blocks, size_bytes
+from bpe_lab.documents import cuts_for
+from bpe_lab.documents import documents as documents_of_files
+from bpe_lab.documents import split as cut
 from bpe_lab.errors import ArgumentError, CorpusError
 from bpe_lab.superwords import Superwords, check_counted
 from bpe_lab.tokenizer import Tokenizer, pattern_from
@@ -80,6 +83,55 @@ class Sampling(NamedTuple):
         return f"{self.fraction:g}, seed {self.seed}" if self.fraction is not None else None
 
 
+HOLD_OUT = "hold_out"
+"""The key of the books that says what was held out."""
+
+
+class HeldOut(NamedTuple):
+    """The documents that are left out: those whose `holdout.split_hashes` lie below."""
+
+    share: float
+    below: int
+
+    @classmethod
+    def of_files(cls, paths: Sequence[Path], documents: str, field: str, share: str | float) -> "HeldOut":
+        """Find the border for the documents of files; reads a few dozen documents, all only where there are few.
+
+        Raises:
+            CorpusError: the files are one document.
+        """
+        value = holdout.parse_share(share)
+        if Path(STDIN) in paths:
+            return cls(value, holdout.wanted_border(value))
+        hashes = holdout.split_hashes(documents_of_files(paths, documents, field))
+        return cls(value, holdout.border(hashes, value, "the corpus"))
+
+    @classmethod
+    def of_texts(cls, texts: Sequence[bytes], documents: str, share: str | float) -> "HeldOut":
+        """Find the border for texts in memory."""
+        found = cut((Block(text, ends=True) for text in texts), cuts_for(documents))
+        value = holdout.parse_share(share)
+        return cls(value, holdout.border(holdout.split_hashes(found), value, "the corpus"))
+
+    def check(self, stats: dict[str, int]) -> None:
+        """Refuse what only the end of standard input shows: that a side is empty.
+
+        Raises:
+            CorpusError: no document was held out, or all were.
+        """
+        n_held_out, n_documents = stats["n_documents_held_out"], stats["n_documents"]
+        if n_documents and not 0 < n_held_out < n_documents:
+            raise CorpusError(
+                f"{self.share:.6g} of the documents of standard input were to be held out: "
+                f"that took {n_held_out} of {n_documents}",
+                "say what a document is with --documents, or write the text to a file first",
+            )
+
+    def __str__(self) -> str:
+        """Write the books' line."""
+        return f"{self.share * 100:.6g}%, hash below {self.below}"
+
+
 class CountedFile(NamedTuple):
     """What the books say about one input: its name, bytes of text read, and their SHA-256."""
 
@@ -101,6 +153,7 @@ def count_pieces(
     field: str = "text",
     sample: str | float | None = None,
     sample_seed: int = 0,
+    hold_out: str | float | None = None,
     threads: int | None = None,
     morphemes: str | None = None,
     superword: bool = False,
@@ -117,6 +170,8 @@ def count_pieces(
         field: the field of a .jsonl row that holds its text; each row is a document at least.
         sample: `0.1` or `"100MB"` takes whole documents by content hash.
         sample_seed: another seed takes other documents.
+        hold_out: `"10%"` leaves out the documents that `bpe-lab shards --hold-out 10%` puts into validation; `sample`
+            then takes of the rest.
         threads: all processors by default.
         morphemes: `mecab` or `kiwi`: pieces are cut where this analyser sees morphemes meet, and no merge will cross a
             cut. Needs the extra `ko`; a hundred times slower than counting.
@@ -126,24 +181,31 @@ def count_pieces(
 
     Raises:
         UnsupportedError: the analyser is not installed.
-        CorpusError: there is no text, or a sample was asked of a corpus that is one document.
+        CorpusError: there is no text, or a sample or a held-out part was asked of a corpus that is one document.
         FileError: a file cannot be read. ArgumentError: an argument is out of bounds.
     """
     sources = [source] if isinstance(source, (str, os.PathLike)) else list(source)
     paths = find_files(sources)
     sampling = Sampling.parse(sample, sample_seed)
     reading = _Reading(paths, field, progress)
-    below = _threshold(reading, documents, sampling)
-    counter = _counter(pattern, documents, sampling, below, checked_threads(threads), morphemes, superword, reading)
+    held_out = None if hold_out is None else HeldOut.of_files(paths, documents, field, hold_out)
+    below = _threshold(reading, documents, sampling, held_out)
+    counter = _counter(
+        pattern, documents, sampling, below, checked_threads(threads), morphemes, superword, reading, held_out
+    )
     files = [reading.push_all("count", path, counter) for path in paths]
+    if held_out:
+        held_out.check(counter.stats)
     counts: PieceCounts = counter.finish()
     if not len(counts):
         raise CorpusError("the corpus is empty: 0 bytes of text", "check the input files")
     _keep_books(counts, files, sampling)
+    if held_out:
+        counts.set_header(HOLD_OUT, str(held_out))
     return counts
 
 
-def _threshold(reading: "_Reading", documents: str, sampling: Sampling) -> int | None:
+def _threshold(reading: "_Reading", documents: str, sampling: Sampling, held_out: HeldOut | None) -> int | None:
     """Make the first pass of a sample by size: the hash below which documents are taken."""
     if sampling.size_bytes is None:
         return None
@@ -152,7 +214,7 @@ def _threshold(reading: "_Reading", documents: str, sampling: Sampling) -> int |
             "a sample by size needs two passes, and standard input can be read once",
             "sample by a fraction, or write the text to a file first",
         )
-    sampler = _core.SampleBySize(documents, sampling.size_bytes, sampling.seed)
+    sampler = _core.SampleBySize(documents, sampling.size_bytes, sampling.seed, held_out.below if held_out else None)
     for path in reading.paths:
         reading.push_all("hash", path, sampler)
     return sampler.finish()
@@ -180,17 +242,20 @@ def _counter(
     morphemes: str | None,
     superword: bool = False,
     reading: "_Reading | None" = None,
+    held_out: HeldOut | None = None,
 ) -> Any:
     """Return the counter that is meant: the core's, or one with an analyser before it."""
     chosen, sample = pattern_from(pattern), (sampling.fraction, below, sampling.seed)
+    hold_out_below = held_out.below if held_out else None
     if morphemes is None:
-        return _core.Counter(chosen, documents, n_threads, *sample, superword)
+        return _core.Counter(chosen, documents, n_threads, *sample, superword, hold_out_below)
     refuse_both(morphemes, superword)
     from bpe_lab.morphemes import load
     from bpe_lab.morphemes.counting import MorphemeCounter
 
     analyser = load(morphemes)
-    counter = MorphemeCounter(analyser, _core.MarkedCounter(chosen, documents, analyser.described, *sample))
+    marked = _core.MarkedCounter(chosen, documents, analyser.described, *sample, hold_out_below)
+    counter = MorphemeCounter(analyser, marked)
     if reading is not None:
         counter.tell = lambda: reading.tell("count", counter)
     return counter
@@ -422,7 +487,7 @@ def _provenance(counts: PieceCounts, options: dict[str, object], at: str) -> dic
     lines = (line.split(" ", 2) for line in header.get("corpus", "").splitlines())
     corpus = [{"name": name, "bytes": int(n_bytes), "sha256": digest} for digest, n_bytes, name in lines]
     books: dict[str, object] = {"program": f"bpe-lab {_core.__version__}", "corpus": corpus}
-    books |= {key: header[key] for key in ("documents", "sample") if header.get(key, "all") != "all"}
+    books |= {key: header[key] for key in ("documents", "sample", HOLD_OUT) if header.get(key, "all") != "all"}
     if found := header.get("morphemes"):
         books["morphemes"] = {"analyser": found, "at": at}
     books["pieces"] = {"distinct": len(counts), "total": counts.total_weight, "bytes": counts.total_bytes}
@@ -444,6 +509,7 @@ def train(
     field: str = "text",
     sample: str | float | None = None,
     sample_seed: int = 0,
+    hold_out: str | float | None = None,
     threads: int | None = None,
     superword: str | int | None = None,
     strict_vocab: bool = False,
@@ -464,7 +530,7 @@ def train(
         min_frequency: a pair rarer than this never merges.
         max_token_bytes: no token is longer.
         special_tokens: get the last ids.
-        documents, field, sample, sample_seed, threads: see `count_pieces`.
+        documents, field, sample, sample_seed, hold_out, threads: see `count_pieces`.
         superword: `6k:4` learns within pieces up to 6,000 ids (specials included) and from there on across them, up to
             the end of the sentence or line, tokens of at most 4 spaces (SuperBPE, arXiv 2503.13423). `6k` means `6k:4`.
         strict_vocab: make it an error when the merges run out before `vocab_size`; else the smaller one is given.
@@ -486,11 +552,15 @@ def train(
     if superword is not None:
         Superwords.parse(superword).check(vocab_size)
     if isinstance(source, PieceCounts):
+        if hold_out is not None:
+            raise ArgumentError("counts cannot be held out of", "count with hold_out")
         counts = source
         _check_morphemes(counts, morphemes)
     elif texts is not None:
         sampling = Sampling.parse(sample, sample_seed)
-        counts = _count_texts(texts, pattern or "o200k", documents, sampling, threads, morphemes, superword is not None)
+        counts = _count_texts(
+            texts, pattern or "o200k", documents, sampling, threads, morphemes, superword is not None, hold_out
+        )
     else:
         assert source is not None
         counts = count_pieces(
@@ -500,6 +570,7 @@ def train(
             field=field,
             sample=sample,
             sample_seed=sample_seed,
+            hold_out=hold_out,
             threads=threads,
             morphemes=morphemes,
             superword=superword is not None,
@@ -530,13 +601,22 @@ def _count_texts(
     threads: int | None,
     morphemes: str | None,
     superword: bool,
+    hold_out: str | float | None,
 ) -> PieceCounts:
     if sampling.size_bytes is not None:
         raise ArgumentError("texts in memory can be sampled by a fraction only", "write them to a file first")
-    counter = _counter(pattern, documents, sampling, None, checked_threads(threads), morphemes, superword)
-    for text in texts:
-        _push(counter, Block(_utf8(text), ends=True))
+    given: Iterable[bytes] = map(_utf8, texts)
+    held_out = None
+    if hold_out is not None:
+        whole = list(given)
+        given, held_out = whole, HeldOut.of_texts(whole, documents, hold_out)
+    n_threads = checked_threads(threads)
+    counter = _counter(pattern, documents, sampling, None, n_threads, morphemes, superword, held_out=held_out)
+    for text in given:
+        _push(counter, Block(text, ends=True))
     counts: PieceCounts = counter.finish()
+    if held_out:
+        counts.set_header(HOLD_OUT, str(held_out))
     return counts
 
 

@@ -165,6 +165,7 @@ def add_corpus(parser: Parser) -> None:
         metavar="PART",
         help="take whole documents by their hash: 0.1 for a tenth of them, 100MB for as many as fill that",
     )
+    add_hold_out(group, "leave out this share of the documents, those that bpe-lab shards --hold-out takes")
     group.add_argument(
         "--morphemes",
         choices=ANALYSERS,
@@ -172,6 +173,11 @@ def add_corpus(parser: Parser) -> None:
     )
     group.add_argument("--sample-seed", type=size, default=0, metavar="N", help="another seed takes other documents")
     add_threads(group)
+
+
+def add_hold_out(group: argparse._ActionsContainer, help_text: str) -> None:
+    """Add `--hold-out`."""
+    group.add_argument("--hold-out", metavar="SHARE", help=f"{help_text}: 10%%; the same ones in every command")
 
 
 def add_documents(group: argparse._ActionsContainer) -> None:

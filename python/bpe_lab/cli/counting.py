@@ -32,6 +32,7 @@ class CountPlan:
     field: str
     sample: str | None
     sample_seed: int
+    hold_out: str | None
     threads: int | None
     morphemes: str | None
     superword: bool
@@ -92,6 +93,7 @@ def plan_count(args: argparse.Namespace, count_files: Sequence[str] = ()) -> Cou
     from bpe_lab.corpus import find_files
     from bpe_lab.counts import is_count_file
     from bpe_lab.documents import cuts_for
+    from bpe_lab.holdout import parse_share
     from bpe_lab.morphemes import installed
     from bpe_lab.tokenizer import pattern_from
     from bpe_lab.training import Sampling, refuse_both
@@ -107,6 +109,8 @@ def plan_count(args: argparse.Namespace, count_files: Sequence[str] = ()) -> Cou
     if pattern is not None:
         pattern_from(pattern)
     Sampling.parse(args.sample, args.sample_seed)
+    if args.hold_out is not None:
+        parse_share(args.hold_out)
     if args.morphemes:
         refuse_both(args.morphemes, bool(args.superword))
         installed(args.morphemes)
@@ -119,6 +123,7 @@ def plan_count(args: argparse.Namespace, count_files: Sequence[str] = ()) -> Cou
         args.field,
         args.sample,
         args.sample_seed,
+        args.hold_out,
         args.threads,
         args.morphemes,
         bool(args.superword),
@@ -129,6 +134,7 @@ def _refuse_for_counts(args: argparse.Namespace) -> None:
     """Refuse what only text can follow where all sources are counts."""
     typed = {
         "--sample": args.sample is not None,
+        "--hold-out": args.hold_out is not None,
         "--documents": args.documents != "file",
         "--morphemes": args.morphemes is not None,
     }
@@ -142,13 +148,17 @@ def gather(plan: CountPlan, watch: "Watch | None", terminal: Terminal) -> "Piece
     """Count the texts and add the count files."""
     from bpe_lab.counts import merge_counts
     from bpe_lab.superwords import check_counted
-    from bpe_lab.training import count_pieces
+    from bpe_lab.training import HOLD_OUT, count_pieces
 
     loaded = merge_counts(plan.count_files)
     if plan.superword and plan.count_files:
         check_counted(loaded, None)
     if not plan.texts:
         return loaded
+    if plan.hold_out and plan.count_files and HOLD_OUT not in loaded.header:
+        raise ArgumentError(
+            "the count files hold what --hold-out is to leave out", "count them again, with --hold-out too"
+        )
     if _STDIN in plan.texts:
         binary_stdin(terminal)
     if marked := [path for path in plan.texts if path != _STDIN and _has_mark(path)]:
@@ -161,6 +171,7 @@ def gather(plan: CountPlan, watch: "Watch | None", terminal: Terminal) -> "Piece
         field=plan.field,
         sample=plan.sample,
         sample_seed=plan.sample_seed,
+        hold_out=plan.hold_out,
         threads=plan.threads,
         morphemes=plan.morphemes,
         superword=plan.superword or loaded.n_superpieces is not None,

@@ -223,8 +223,8 @@ def split(texts: Texts, eval_share: float = 0.1, seed: int = 0) -> tuple[Texts, 
     Raises:
         CorpusError: there are not two different documents. ArgumentError: a share that is not between 0 and 1.
     """
-    hashes = holdout.split_hashes(texts.documents, seed)
-    border = holdout.border(hashes, eval_share, texts.name)
+    hashes = list(holdout.split_hashes(texts.documents, seed))
+    border = holdout.border(hashes, eval_share, texts.name, "give a text to measure on with --eval")
     return (
         Texts(f"{texts.name} (train)", [d for d, h in zip(texts.documents, hashes, strict=True) if h >= border]),
         Texts(f"{texts.name} (eval)", [d for d, h in zip(texts.documents, hashes, strict=True) if h < border]),

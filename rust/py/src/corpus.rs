@@ -172,7 +172,8 @@ impl PyCounter {
     #[new]
     #[allow(clippy::too_many_arguments)]
     #[pyo3(signature = (
-        pattern, documents, threads, sample_fraction=None, sample_below=None, sample_seed=0, superword=false
+        pattern, documents, threads, sample_fraction=None, sample_below=None, sample_seed=0, superword=false,
+        hold_out_below=None
     ))]
     fn new(
         py: Python<'_>,
@@ -183,11 +184,16 @@ impl PyCounter {
         sample_below: Option<u64>,
         sample_seed: u64,
         superword: bool,
+        hold_out_below: Option<u64>,
     ) -> PyResult<Self> {
         let documents = Documents::parse(documents).or_raise(py)?;
         let sample = sample_of(sample_fraction, sample_below, sample_seed);
         let new = if superword { Counter::with_superwords } else { Counter::new };
-        new(pattern.0.clone(), documents, sample, threads).or_raise(py).map(|c| Self(Some(Box::new(c))))
+        let counter = new(pattern.0.clone(), documents, sample, threads).or_raise(py)?;
+        Ok(Self(Some(Box::new(match hold_out_below {
+            Some(below) => counter.holding_out(below),
+            None => counter,
+        }))))
     }
 
     fn push(&mut self, py: Python<'_>, block: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -231,6 +237,7 @@ pub(crate) fn stats_dict(stats: Stats) -> BTreeMap<&'static str, u64> {
         ("n_bytes", stats.pushed_bytes),
         ("n_documents", stats.n_documents),
         ("n_documents_taken", stats.n_taken),
+        ("n_documents_held_out", stats.n_held_out),
         ("n_bytes_taken", stats.taken_bytes),
         ("n_pieces", stats.n_pieces_at_most as u64),
         ("n_boms", stats.n_boms),
@@ -250,10 +257,20 @@ impl PySampleBySize {
 #[pymethods]
 impl PySampleBySize {
     #[new]
-    #[pyo3(signature = (documents, size_bytes, sample_seed=0))]
-    fn new(py: Python<'_>, documents: &str, size_bytes: u64, sample_seed: u64) -> PyResult<Self> {
+    #[pyo3(signature = (documents, size_bytes, sample_seed=0, hold_out_below=None))]
+    fn new(
+        py: Python<'_>,
+        documents: &str,
+        size_bytes: u64,
+        sample_seed: u64,
+        hold_out_below: Option<u64>,
+    ) -> PyResult<Self> {
         let documents = Documents::parse(documents).or_raise(py)?;
-        SampleBySize::new(&documents, size_bytes, sample_seed).or_raise(py).map(|pass| Self(Some(Box::new(pass))))
+        let pass = SampleBySize::new(&documents, size_bytes, sample_seed).or_raise(py)?;
+        Ok(Self(Some(Box::new(match hold_out_below {
+            Some(below) => pass.holding_out(below),
+            None => pass,
+        }))))
     }
 
     fn push(&mut self, py: Python<'_>, block: &Bound<'_, PyAny>) -> PyResult<()> {

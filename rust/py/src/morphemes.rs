@@ -26,7 +26,10 @@ impl PyMarkedCounter {
 #[pymethods]
 impl PyMarkedCounter {
     #[new]
-    #[pyo3(signature = (pattern, documents, analyser, sample_fraction=None, sample_below=None, sample_seed=0))]
+    #[pyo3(signature = (
+        pattern, documents, analyser, sample_fraction=None, sample_below=None, sample_seed=0, hold_out_below=None
+    ))]
+    #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
         pattern: &PyPattern,
@@ -35,11 +38,15 @@ impl PyMarkedCounter {
         sample_fraction: Option<f64>,
         sample_below: Option<u64>,
         sample_seed: u64,
+        hold_out_below: Option<u64>,
     ) -> PyResult<Self> {
         let documents = Documents::parse(documents).or_raise(py)?;
         let sample = sample_of(sample_fraction, sample_below, sample_seed);
         let counter = MarkedCounter::new(pattern.0.clone(), documents, sample, analyser).or_raise(py)?;
-        Ok(Self(Some(Box::new(counter))))
+        Ok(Self(Some(Box::new(match hold_out_below {
+            Some(below) => counter.holding_out(below),
+            None => counter,
+        }))))
     }
 
     fn push(&mut self, py: Python<'_>, block: &Bound<'_, PyAny>, edges: PyReadonlyArray1<'_, u64>) -> PyResult<()> {

@@ -1,6 +1,6 @@
 //! What a worker gets at a time: many small documents, or a part of a large one. Decides which documents are taken.
 
-use super::sample::content_hash;
+use super::choice::Choice;
 use crate::Result;
 use crate::pretokenize::Pattern;
 
@@ -32,8 +32,7 @@ impl Batch {
 pub(super) struct Filler {
     /// Tells where a large document can be cut.
     pattern: Pattern,
-    /// (threshold, seed) of the sample.
-    sample: Option<(u64, u64)>,
+    pub(super) choice: Choice,
     /// Closed segments of less than [`BATCH_BYTES`], and the open document as far as it was not handed on.
     batch: Batch,
     /// Empty; the next batch.
@@ -49,21 +48,20 @@ pub(super) struct Filler {
 pub(super) type Submit<'a> = dyn FnMut(Batch) -> Result<Batch> + 'a;
 
 impl Filler {
-    /// `sample` is (threshold, seed), or `None` for all documents.
-    pub(super) fn new(pattern: Pattern, sample: Option<(u64, u64)>) -> Self {
+    pub(super) fn new(pattern: Pattern, choice: Choice) -> Self {
         let (batch, spare) = (Batch::default(), Batch::default());
-        Self { pattern, sample, batch, spare, cut_at: BATCH_BYTES, n_documents: 0, n_taken: 0, taken_bytes: 0 }
+        Self { pattern, choice, batch, spare, cut_at: BATCH_BYTES, n_documents: 0, n_taken: 0, taken_bytes: 0 }
     }
 
     /// Takes the next bytes of the current document; `ends` says that they are its last.
     pub(super) fn add(&mut self, bytes: &[u8], ends: bool, submit: &mut Submit) -> Result<()> {
-        let Some(sample) = self.sample else {
+        if self.choice.takes_all() {
             self.append(bytes, submit)?;
             return if ends { self.end_taken(submit) } else { Ok(()) };
-        };
+        }
         // A document that comes in one part is judged where it lies, one in many parts when it is whole.
         if ends && self.batch.bytes.len() == self.open_start() {
-            if takes(sample, bytes) {
+            if self.choice.takes(bytes) {
                 self.append(bytes, submit)?;
                 return self.end_taken(submit);
             }
@@ -73,7 +71,7 @@ impl Filler {
                 return Ok(());
             }
             let start = self.open_start();
-            if takes(sample, &self.batch.bytes[start..]) {
+            if self.choice.takes(&self.batch.bytes[start..]) {
                 self.taken_bytes += (self.batch.bytes.len() - start) as u64;
                 return self.end_taken(submit);
             }
@@ -143,17 +141,14 @@ impl Filler {
     }
 }
 
-fn takes((threshold, seed): (u64, u64), document: &[u8]) -> bool {
-    content_hash(document, seed) < threshold
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::sample::Sample;
     use super::*;
 
     /// What is handed on when `document` comes in blocks of `step` bytes.
     fn batches(pattern: &str, document: &[u8], step: usize) -> Vec<Batch> {
-        let mut filler = Filler::new(Pattern::from_name(pattern).unwrap(), None);
+        let mut filler = Filler::new(Pattern::from_name(pattern).unwrap(), Choice::new(Sample::All).unwrap());
         let mut all = Vec::new();
         let mut submit = |batch| {
             all.push(batch);

@@ -3,6 +3,7 @@
 //! The pattern cuts pieces as always; an edge strictly inside a piece becomes its cut mark. Where edges come from (a
 //! morphological analyser, which is a hundred times slower than counting) is not known here, and threads would not help.
 
+use super::choice::Choice;
 use super::documents::{Documents, Splitter};
 use super::sample::{self, Sample};
 use super::{DOCUMENTS, SAMPLE, Stats, failed_before, name_of};
@@ -19,8 +20,8 @@ const SCAN_LIMIT: usize = 2048;
 /// Counts pieces of what is pushed, cut at edges.
 ///
 /// The counts are the same whatever the cuts between blocks and the order of files. Memory as for
-/// [`Counter`](super::Counter) on one thread: documents larger than a block are counted in parts, except under a sample
-/// and with patterns that have no safe cuts.
+/// [`Counter`](super::Counter) on one thread: documents larger than a block are counted in parts, except under a sample,
+/// a held-out part and with patterns that have no safe cuts.
 ///
 /// ```
 /// use bpe_lab_core::ingest::{Documents, MarkedCounter, Sample};
@@ -56,8 +57,15 @@ impl MarkedCounter {
             (MORPHEMES, analyser),
         ];
         let splitter = Splitter::new(&documents)?;
-        let open = Open::new(pattern, sample.threshold()?);
+        let open = Open::new(pattern, Choice::new(sample)?);
         Ok(Self { splitter, open, sample, pushed_bytes: 0, failed: false, meta })
+    }
+
+    /// As [`Counter::holding_out`](super::Counter::holding_out).
+    #[must_use]
+    pub fn holding_out(mut self, below: u64) -> Self {
+        self.open.choice.hold_out(below);
+        self
     }
 
     /// Hands over the next block of the current file, cut anywhere, and the edges in it: offsets from its first byte,
@@ -101,7 +109,12 @@ impl MarkedCounter {
 
     /// How far it is.
     pub fn stats(&self) -> Stats {
-        Stats { pushed_bytes: self.pushed_bytes, n_pieces_at_most: self.open.counts.len(), ..self.open.stats }
+        Stats {
+            pushed_bytes: self.pushed_bytes,
+            n_held_out: self.open.choice.n_held_out,
+            n_pieces_at_most: self.open.counts.len(),
+            ..self.open.stats
+        }
     }
 
     /// Ends the last file and gives the counts, with pattern, documents, sample and analyser in their meta-data.
@@ -121,8 +134,7 @@ impl MarkedCounter {
 /// The open document and what was counted before it.
 struct Open {
     pattern: Pattern,
-    /// (threshold, seed) of the sample.
-    sample: Option<(u64, u64)>,
+    choice: Choice,
     /// Bytes of the document that are not counted yet.
     bytes: Vec<u8>,
     /// Where in all that was pushed they begin.
@@ -136,9 +148,9 @@ struct Open {
 }
 
 impl Open {
-    fn new(pattern: Pattern, sample: Option<(u64, u64)>) -> Self {
+    fn new(pattern: Pattern, choice: Choice) -> Self {
         let (counts, stats) = (PieceCounts::new(), Stats::default());
-        Self { pattern, sample, bytes: Vec::new(), start: 0, edges: VecDeque::new(), cut_at: CUT_BYTES, counts, stats }
+        Self { pattern, choice, bytes: Vec::new(), start: 0, edges: VecDeque::new(), cut_at: CUT_BYTES, counts, stats }
     }
 
     /// More of the document; `ends` says that these are its last bytes.
@@ -146,14 +158,13 @@ impl Open {
         self.bytes.extend_from_slice(bytes);
         if ends {
             self.stats.n_documents += 1;
-            let taken = self.sample.is_none_or(|(threshold, seed)| sample::content_hash(&self.bytes, seed) < threshold);
-            if taken {
+            if self.choice.takes(&self.bytes) {
                 self.stats.n_taken += 1;
                 self.count(self.bytes.len())?;
             }
             self.drop_front(self.bytes.len());
             self.cut_at = CUT_BYTES;
-        } else if self.sample.is_none() && self.bytes.len() >= self.cut_at {
+        } else if self.choice.takes_all() && self.bytes.len() >= self.cut_at {
             let cut = self.pattern.last_safe_cut(&self.bytes).unwrap_or(0);
             self.count(cut)?;
             self.drop_front(cut);
@@ -299,6 +310,23 @@ mod tests {
             marked.push(block, &[]).unwrap();
         }
         assert_eq!(marked.stats().n_documents, 400);
+        assert_eq!(marked.finish().unwrap().sorted(), plain.finish().unwrap().sorted());
+    }
+
+    #[test]
+    fn what_is_held_out_is_what_the_counter_holds_out() {
+        let text: String = (0..400).map(|i| format!("문서 {i}번은 짧다\n")).collect();
+        let pattern = Pattern::from_name("o200k").unwrap();
+        let plain = super::super::Counter::new(pattern.clone(), Documents::Line, Sample::All, 1).unwrap();
+        let marked = MarkedCounter::new(pattern, Documents::Line, Sample::All, "none".into()).unwrap();
+        let (mut plain, mut marked) = (plain.holding_out(u64::MAX / 4), marked.holding_out(u64::MAX / 4));
+        for block in text.as_bytes().chunks(37) {
+            plain.push(block).unwrap();
+            marked.push(block, &[]).unwrap();
+        }
+        let (a, b) = (plain.stats(), marked.stats());
+        assert_eq!((a.n_held_out, a.n_taken), (b.n_held_out, b.n_taken));
+        assert!((50..150).contains(&a.n_held_out) && a.n_held_out + a.n_taken == 400);
         assert_eq!(marked.finish().unwrap().sorted(), plain.finish().unwrap().sorted());
     }
 

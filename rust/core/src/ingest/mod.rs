@@ -3,6 +3,7 @@
 //! It does not decode, normalise or strip: what is pushed is what is counted, a leading BOM and CR LF included.
 
 mod batch;
+mod choice;
 mod documents;
 mod marked;
 mod sample;
@@ -14,9 +15,11 @@ use crate::count::{PATTERN, PieceCounts};
 use crate::pretokenize::Pattern;
 use crate::{Error, Result};
 use batch::{Batch, Filler};
+use choice::Choice;
 use documents::Splitter;
 use workers::{Workers, failed_before};
 
+pub use choice::split_hash;
 pub use documents::Documents;
 pub use marked::MarkedCounter;
 pub use sample::{Sample, SampleBySize, SizedSample, content_hash};
@@ -41,6 +44,8 @@ pub struct Stats {
     pub n_documents: u64,
     /// Of these, the ones taken; without a sample all of them.
     pub n_taken: u64,
+    /// Documents that were held out.
+    pub n_held_out: u64,
     /// Bytes of documents taken so far.
     pub taken_bytes: u64,
     /// Files that begin with UTF-8's byte order mark. It is kept and counted as text.
@@ -54,7 +59,7 @@ pub struct Stats {
 /// The counts are the same whatever the number of threads, the cuts between blocks and the order of files.
 ///
 /// Memory: the tables ([`PieceCounts`], one a thread), and at most 3 batches of 512 KiB a thread. A document larger
-/// than that is counted in parts, so its size does not matter, with two exceptions: under a sample a document that
+/// than that is counted in parts, so its size does not matter, with two exceptions: under a sample or a held-out part a document that
 /// comes in several blocks is kept until it is whole, and a pattern without safe cuts (a user's regex, `none`) needs
 /// whole documents. Dropping a counter stops its threads within milliseconds.
 ///
@@ -120,7 +125,7 @@ impl Counter {
             splitter: Splitter::new(&documents)?,
             workers: Workers::start(&pattern, superword.as_ref(), threads)?,
             // A wall is an end of a piece too, so what is cut there is cut for both tables.
-            filler: Filler::new(superword.unwrap_or(pattern), sample.threshold()?),
+            filler: Filler::new(superword.unwrap_or(pattern), Choice::new(sample)?),
             sample,
             pushed_bytes: 0,
             n_boms: 0,
@@ -128,6 +133,14 @@ impl Counter {
             failed: false,
             meta,
         })
+    }
+
+    /// Leaves out the documents whose [`split_hash`] under seed 0 is below `below`, whatever the sample. Said before the
+    /// first block.
+    #[must_use]
+    pub fn holding_out(mut self, below: u64) -> Self {
+        self.filler.choice.hold_out(below);
+        self
     }
 
     /// Hands over the next block of the current file, cut anywhere. Blocks of 1 MB or so are good; so is a whole map.
@@ -183,6 +196,7 @@ impl Counter {
             pushed_bytes: self.pushed_bytes,
             n_documents: self.filler.n_documents,
             n_taken: self.filler.n_taken,
+            n_held_out: self.filler.choice.n_held_out,
             taken_bytes: self.filler.taken_bytes,
             n_boms: self.n_boms,
             n_pieces_at_most: self.workers.n_pieces_at_most(),

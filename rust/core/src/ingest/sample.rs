@@ -2,6 +2,7 @@
 //!
 //! Knows no pieces. The hash below is published and does not change: a sample is part of a corpus's provenance.
 
+use super::choice::SplitHash;
 use super::documents::{Documents, Splitter};
 use crate::{Error, ErrorKind, Result};
 use std::fmt;
@@ -144,6 +145,8 @@ impl ContentHash {
 pub struct SampleBySize {
     splitter: Splitter,
     current: ContentHash,
+    /// What is held out is no part of the corpus here.
+    held_out: Option<(u64, SplitHash)>,
     wanted: Lowest,
     seed: u64,
     n_documents: u64,
@@ -173,11 +176,19 @@ impl SampleBySize {
         Ok(Self {
             splitter: Splitter::new(documents)?,
             current: ContentHash::new(seed),
+            held_out: None,
             wanted: Lowest { size_bytes, entries: Vec::new(), prune_at: 1024 },
             seed,
             n_documents: 0,
             total_bytes: 0,
         })
+    }
+
+    /// As [`Counter::holding_out`](super::Counter::holding_out).
+    #[must_use]
+    pub fn holding_out(mut self, below: u64) -> Self {
+        self.held_out = Some((below, SplitHash::new(0)));
+        self
     }
 
     /// Takes the next block of the current file, cut anywhere.
@@ -200,14 +211,19 @@ impl SampleBySize {
         &mut self,
         step: impl FnOnce(&mut Splitter, &mut dyn FnMut(&[u8], bool) -> Result<()>) -> Result<()>,
     ) -> Result<()> {
-        let Self { splitter, current, wanted, seed, n_documents, total_bytes } = self;
+        let Self { splitter, current, held_out, wanted, seed, n_documents, total_bytes } = self;
         step(splitter, &mut |bytes, ends| {
             current.update(bytes);
+            if let Some((_, hash)) = held_out {
+                hash.update(bytes);
+            }
             if ends {
                 let whole = std::mem::replace(current, ContentHash::new(*seed));
-                wanted.add(whole.finish(), whole.length);
-                *n_documents += 1;
-                *total_bytes += whole.length;
+                if held_out.as_mut().is_none_or(|(below, hash)| hash.finish_and_restart() >= *below) {
+                    wanted.add(whole.finish(), whole.length);
+                    *n_documents += 1;
+                    *total_bytes += whole.length;
+                }
             }
             Ok(())
         })

@@ -4,10 +4,17 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 /// What a counter is to give, from the definitions: each file, each document of it, each piece of that.
-fn count_whole(pattern: &Pattern, documents: &Documents, sample: Sample, files: &[Vec<u8>]) -> PieceCounts {
+fn count_whole(
+    pattern: &Pattern,
+    documents: &Documents,
+    sample: Sample,
+    held_out: u64,
+    files: &[Vec<u8>],
+) -> PieceCounts {
     let mut counts = PieceCounts::new();
     for document in files.iter().flat_map(|f| documents::split_whole(documents, f)) {
-        let taken = sample.threshold().unwrap().is_none_or(|(t, seed)| content_hash(document, seed) < t);
+        let kept = split_hash(document, 0) >= held_out;
+        let taken = kept && sample.threshold().unwrap().is_none_or(|(t, seed)| content_hash(document, seed) < t);
         let (mut start, mut ends) = (0, Vec::new());
         pattern.split(document, &mut ends).unwrap();
         for end in ends.into_iter().filter(|_| taken) {
@@ -69,13 +76,15 @@ proptest! {
         pattern in proptest::sample::select(&["gpt2", "none"][..]).prop_map(named),
         documents in any_documents(),
         sample in any_sample(),
+        held_out in prop_oneof![Just(0u64), 1u64..u64::MAX],
         step in prop_oneof![1usize..9, 1usize..2_000, Just(usize::MAX)],
         threads in proptest::sample::select(&[1usize, 2, 4][..]),
     ) {
         // One byte at a time through megabytes shows nothing more than through kilobytes.
         let step = if files.iter().any(|f| f.len() > 1 << 16) { step.max(1_000) } else { step };
-        let twin = count_whole(&pattern, &documents, sample, &files);
+        let twin = count_whole(&pattern, &documents, sample, held_out, &files);
         let counter = Counter::new(pattern.clone(), documents.clone(), sample, threads).unwrap();
+        let counter = if held_out > 0 { counter.holding_out(held_out) } else { counter };
         match counted(counter, &files, step) {
             Ok(counts) => {
                 prop_assert_eq!(counts.sorted(), twin.sorted());
@@ -102,13 +111,19 @@ proptest! {
     }
 
     #[test]
-    fn sample_by_size_takes_what_it_says(text in text(), percent in 1u64..100, step in 1usize..5_000) {
+    fn sample_by_size_takes_what_it_says(
+        text in text(),
+        percent in 1u64..100,
+        step in 1usize..5_000,
+        held_out in prop_oneof![Just(0u64), 1u64..u64::MAX / 2],
+    ) {
         prop_assume!(text.len() > 100);
         let size = text.len() as u64 * percent / 100;
-        let mut pass = SampleBySize::new(&Documents::Line, size, 3).unwrap();
+        let mut pass = SampleBySize::new(&Documents::Line, size, 3).unwrap().holding_out(held_out);
         text.chunks(step).for_each(|b| pass.push(b).unwrap());
         let Ok(sized) = pass.finish() else { return Ok(()) };
-        let mut counter = Counter::new(named("none"), Documents::Line, sized.sample, 2).unwrap();
+        let counter = Counter::new(named("none"), Documents::Line, sized.sample, 2).unwrap();
+        let mut counter = counter.holding_out(held_out);
         counter.push(&text).unwrap();
         counter.end_of_file().unwrap();
         prop_assert_eq!(counter.stats().n_taken, sized.n_documents);
@@ -212,7 +227,7 @@ fn a_huge_document_without_safe_cuts_is_one_piece() {
 #[test]
 fn a_large_document_counts_as_a_whole() {
     let text = "단어 나열 \n and words\n\n".as_bytes().repeat(60_000);
-    let twin = count_whole(&named("gpt2"), &Documents::File, Sample::All, std::slice::from_ref(&text));
+    let twin = count_whole(&named("gpt2"), &Documents::File, Sample::All, 0, std::slice::from_ref(&text));
     for (threads, step) in [(1, 1 << 30), (2, 65_536), (4, 999)] {
         let counter = Counter::new(named("gpt2"), Documents::File, Sample::All, threads).unwrap();
         let counts = counted(counter, std::slice::from_ref(&text), step).unwrap();
@@ -240,7 +255,7 @@ proptest! {
         threads in 1usize..4,
     ) {
         let step = if files.iter().any(|f| f.len() > 1 << 16) { step.max(1_000) } else { step };
-        let count = |pattern: &str| count_whole(&named(pattern), &documents, Sample::All, &files);
+        let count = |pattern: &str| count_whole(&named(pattern), &documents, Sample::All, 0, &files);
         let counter = Counter::with_superwords(named("gpt2"), documents.clone(), Sample::All, threads).unwrap();
         let counts = counted(counter, &files, step).unwrap();
         let (by_piece, by_superpiece) = (count("gpt2"), count("gpt2+superword"));
