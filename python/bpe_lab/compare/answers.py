@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bpe_lab.compare import studies
+from bpe_lab.compare import loss, studies
 from bpe_lab.compare.phrases import QUESTIONS, VERDICTS, joined, language, say, text_name
 from bpe_lab.compare.plan import Both
 from bpe_lab.compare.run import Result
@@ -27,6 +27,8 @@ from bpe_lab.compare.wording import (
     telling,
     verdict,
 )
+from bpe_lab.downstream import Cell
+from bpe_lab.downstream.pairing import SEEDS_TO_CLAIM
 from bpe_lab.metrics import METRICS, Estimate
 
 
@@ -38,6 +40,8 @@ class Answer:
     figures: list[dict[str, Any]]
     needs_model: Both | None = None
     """What of the question a language model's loss would answer."""
+    loss: Both | None = None
+    """What a language model's loss says to it."""
 
 
 def _not_measured(needs_model: Both | None = None, what: str | Both | None = None) -> Answer:
@@ -171,14 +175,42 @@ def _apart(a: Estimate, b: Estimate) -> bool:
 
 def whole_words(case: Case) -> Answer:
     """Does a whole word as one token pay."""
-    ladder, needs = case.ladder(), say("loss-of-words")
+    ladder, of_loss = case.ladder(), _loss_of_words(case)
+    needs = None if of_loss else say("loss-two-sizes" if case.models else "loss-of-words")
     if len(ladder) < 2:
         several = _superwords(case)
-        return Answer(several, [], needs) if several else _not_measured(needs, say("two-sizes"))
+        return Answer(several, [], needs, of_loss) if several else _not_measured(needs, say("two-sizes"))
     ends = [ladder[0], ladder[-1]]
     says = joined(_length(case, *ends), _band_gain(case, *ends), _room(case, ends), _superwords(case))
     figures = figures_of(case, "one_token_eojeol", "context_eojeol_p50", among=ends)
-    return Answer(says, figures, needs)
+    return Answer(says, figures, needs, of_loss)
+
+
+def _loss_of_words(case: Case) -> Both | None:
+    """Say what two sizes of one unit, and superwords, do to a model's loss; None where no such pair has a model."""
+    parts = [_loss_of_sizes(case), _loss_of_superwords(case)]
+    return joined(*parts) if any(parts) else None
+
+
+def _loss_of_sizes(case: Case) -> Both | None:
+    arms = [result for result, cell in case.models.cells() if cell.bpb] if case.models else []
+    for unit in dict.fromkeys(result.entry.series for result in arms):
+        sizes = sorted((r for r in arms if r.entry.series == unit and r.entry.x), key=lambda r: float(r.entry.x))
+        if case.models and len(sizes) > 1 and (gap := case.models.difference(sizes[-1], sizes[0])):
+            small, large = sizes[0].entry.name, sizes[-1].entry.name
+            told = {"gap": signed(gap.relative), "verdict": loss.told(gap)}
+            return say("loss-of-sizes", small=small, large=large, **told)
+    return None
+
+
+def _loss_of_superwords(case: Case) -> Both | None:
+    pairs = _with_and_without(case, "superword=") if case.models else []
+    gaps = [(r, case.models.difference(r, bare)) for r, bare in pairs if case.models]
+    told = {
+        lang: "; ".join(f"{r.entry.name}: {signed(gap.relative)}, {loss.told(gap)[lang]}" for r, gap in gaps if gap)
+        for lang in ("en", "ko")
+    }
+    return say("loss-of-superwords", rows=told) if told["en"] else None
 
 
 def _length(case: Case, small: Result, large: Result) -> Both:
@@ -258,10 +290,52 @@ def _draws(rows: list[dict[str, Any]]) -> Both | None:
 
 def inside_a_syllable(case: Case) -> Answer:
     """Can a fragment carry information. Only a model can tell; how often it could is known."""
+    if of_loss := _loss_inside(case):
+        return of_loss
     rows, needs = case.values("broken_syllables"), say("loss-inside")
     if not rows:
         return _not_measured(needs)
     return Answer(say("inside", rows=listed(rows, percent)), figures_of(case, "broken_syllables"), needs)
+
+
+def _loss_inside(case: Case) -> Answer | None:
+    """Say how many bits a model spends inside a syllable, and whether that is surely more than none."""
+    models = case.models
+    if models is None:
+        return None
+    cells = [(r, cell, inside) for r, cell in models.cells() if cell.bpb and (inside := loss.inside_a_syllable(cell))]
+    if not cells:
+        return None
+    sure = [result.entry.name for result, _, inside in cells if side(inside, 0.0) > 0]
+    rows = "; ".join(f"{result.entry.name}: {number(inside)}" for result, _, inside in cells)
+    totals = {
+        lang: "; ".join(
+            f"{r.entry.name}: {number(cell.bpb, 3)}{_beside(models, cell, lang)}" for r, cell, _ in cells if cell.bpb
+        )
+        for lang in ("en", "ko")
+    }
+    cut = [(r, value) for r, _, _ in cells if (value := case.results.value(r, "broken_syllables"))]
+    of_loss = joined(
+        say("carries" if sure else "carries-open", rows=rows, verdict=_of_seeds(sure, cells[0][1])),
+        say("carries-where", names=", ".join(sure)) if 0 < len(sure) < len(cells) else None,
+        say("inside-total", rows=totals),
+    )
+    says = say("inside-cut", rows="; ".join(f"{r.entry.name}: {percent(value)}" for r, value in cut))
+    return Answer(says, loss.figures_of(models, "bits_inside_syllable", "bits_per_byte"), None, of_loss)
+
+
+def _of_seeds(sure: list[str], cell: Cell) -> Both:
+    """Return how sure an interval over seeds makes it."""
+    n = len(cell.seeds)
+    if not sure:
+        return say("loss-one-seed") if n < 2 else say("seeds", n=n)
+    return say("loss-resolved" if n >= SEEDS_TO_CLAIM else "loss-leans", n=n)
+
+
+def _beside(models: loss.Models, cell: Cell, lang: str) -> str:
+    """Return how sure the difference to the base is; empty for the base."""
+    told = loss.told(cell.difference) if cell.difference else say("is-base")
+    return f" ({told[lang]})"
 
 
 # -- 7: the safety net
@@ -376,5 +450,7 @@ def answers(case: Case) -> list[dict[str, Any]]:
     for n, (question, answer) in enumerate(zip(QUESTIONS, ANSWERS, strict=True), 1):
         given = answer(case)
         needs = {"what": given.needs_model, "command": command} if given.needs_model else None
-        found.append({"n": n, "question": question, "answer": given.says, "figures": given.figures, "needs": needs})
+        says = joined(given.says, given.loss)
+        found.append({"n": n, "question": question, "answer": says, "figures": given.figures, "needs": needs})
+        found[-1]["loss"] = given.loss
     return found

@@ -6,11 +6,12 @@ that need as few, the one that breaks the fewest syllables.
 
 from typing import Any
 
-from bpe_lab.compare import studies
-from bpe_lab.compare.phrases import VERDICTS, language, say
+from bpe_lab.compare import loss, studies
+from bpe_lab.compare.phrases import VERDICTS, joined, language, say
 from bpe_lab.compare.plan import EVAL, Both, both
 from bpe_lab.compare.run import MIN_DOCUMENTS, Result
 from bpe_lab.compare.wording import LM_COMMAND, Case, Row, more, number, percent, side, signed, verdict
+from bpe_lab.downstream import Cell
 from bpe_lab.metrics import Estimate
 
 NEAR = 0.01
@@ -25,7 +26,8 @@ _STRENGTH = {"clear": "clear", "small": "leans", "unresolved": "unresolved"}
 def summary(case: Case) -> list[dict[str, Any]]:
     """Return what to choose and how sure that is, then what is open."""
     effects = _unit_effect(case), _size_effect(case)
-    lines = (_choice(case), *effects, _few_documents(case), _dearest(case), _model_open(case))
+    of_loss = _loss(case) if case.models else _model_open(case)
+    lines = (_choice(case), *effects, _few_documents(case), _dearest(case), of_loss)
     return [says | {"strength": strength} for says, strength in (line for line in lines if line)]
 
 
@@ -130,6 +132,66 @@ def _dearest(case: Case) -> Line | None:
     result, value = max(loaded, key=lambda row: row[1].value)
     first, second = map(language, case.plan.languages[:2])
     return say("dearest", name=result.entry.name, value=number(value), first=first, second=second), "clear"
+
+
+_STRENGTH_OF_LOSS = {"resolved": "clear", "leans": "leans", "unresolved": "unresolved"}
+
+
+def _loss(case: Case) -> Line:
+    """Say what the lowest loss is beside the base, no more surely than budgets and text allow."""
+    assert case.models is not None
+    losses = case.models.losses
+    ranked = losses.ranked()
+    if not ranked or losses.base is None:
+        return say("loss-none"), "unresolved"
+    if len(ranked) < 2:
+        return say("loss-alone", name=_arm(case, ranked[0]), bpb=_bpb(ranked[0])), "unresolved"
+    base = next(cell for cell in ranked if cell.arm == losses.base)
+    best, second = ranked[:2]
+    other = second if best is base else best
+    if other.difference is None:
+        return say("loss-none"), "unresolved"
+    facts = {"gap": signed(other.difference.relative), "verdict": loss.told(other.difference)}
+    facts |= {"bytes": f"{losses.budget:,}", "bpb": _bpb(best)}
+    lines: list[Both | None]
+    strength = _STRENGTH_OF_LOSS[other.difference.verdict]
+    if strength == "unresolved":
+        lines = [say("loss-open", a=_arm(case, best), b=_arm(case, second if best is base else base), **facts)]
+    elif best is base:
+        lines = [say("loss-none-below", base=_arm(case, base), second=_arm(case, second), **facts)]
+    else:
+        lines = [say("loss-below", best=_arm(case, best), base=_arm(case, base), **facts), _tied(case, best, base)]
+    lines += [_flips(case), say("one-budget") if len(losses.budgets) == 1 else None]
+    capped = strength == "clear" and (case.plan.notice or len(losses.budgets) == 1 or _flips(case))
+    return joined(*lines), "leans" if capped else strength
+
+
+def _arm(case: Case, cell: Cell) -> str:
+    result = case.models.result(cell) if case.models else None
+    return result.entry.name if result else cell.arm.name
+
+
+def _bpb(cell: Cell) -> str:
+    return number(cell.bpb, 3) if cell.bpb else "?"
+
+
+def _tied(case: Case, best: Cell, base: Cell) -> Both | None:
+    """Name the others that are not told from the lowest."""
+    assert case.models is not None
+    losses = case.models.losses
+    others = [cell for cell in losses.ranked() if cell not in (best, base)]
+    gaps = [(cell, losses.pair(best.arm, cell.arm)) for cell in others]
+    names = [_arm(case, cell) for cell, gap in gaps if gap is None or gap.verdict == "unresolved"]
+    return say("loss-tied", names=", ".join(names)) if names else None
+
+
+def _flips(case: Case) -> Both | None:
+    """Name those that lie above the base at one budget and below it at another."""
+    losses = case.models.losses if case.models else None
+    names = [
+        _arm(case, cell) for cell in (losses.ranked() if losses else []) if losses and losses.trend(cell.arm) == "flips"
+    ]
+    return say("loss-flips", names=", ".join(names)) if names else None
 
 
 def _model_open(case: Case) -> Line:

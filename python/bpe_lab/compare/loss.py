@@ -23,6 +23,9 @@ from bpe_lab.runs import RunRecord
 INSTALL = "pip install bpe-lab-model"
 """What brings the companion model."""
 
+SECTION = "loss"
+"""The section of the report that these figures and tables stand in."""
+
 COLUMNS = (
     "bits_per_byte",
     "bpb_difference",
@@ -58,7 +61,7 @@ SCATTERED = ("tokens_per_byte", "renyi_2_5", "broken_syllables")
 
 
 @dataclass(frozen=True)
-class Trained:
+class Models:
     """What was trained for a comparison."""
 
     losses: Losses
@@ -163,21 +166,21 @@ def _cache(cell: Cell, target: Target) -> Estimate | None:
 # -- JSON of the parts
 
 
-def of_candidate(trained: "Trained | None", result: Result) -> dict[str, Any] | None:
+def of_candidate(models: "Models | None", result: Result) -> dict[str, Any] | None:
     """Return `candidates[].loss`; None where nothing was trained on it."""
-    found = next(((r, c) for r, c in trained.cells() if r is result), None) if trained else None
-    if trained is None or found is None:
+    found = next(((r, c) for r, c in models.cells() if r is result), None) if models else None
+    if models is None or found is None:
         return None
     cell = found[1]
-    domains = trained.losses.domains.get(cell.arm.fingerprint, {})
+    domains = models.losses.domains.get(cell.arm.fingerprint, {})
     return {
         "status": cell.status,
         "note": cell.note or None,
         "seeds": list(cell.seeds),
         "budget_bytes": cell.budget_bytes,
-        "values": {name: value.to_json() for name, value in values(cell, trained.target).items()},
+        "values": {name: value.to_json() for name, value in values(cell, models.target).items()},
         "difference": _difference(cell.difference),
-        "trend": trained.losses.trend(cell.arm),
+        "trend": models.losses.trend(cell.arm),
         "domains": {name: value.to_json() for name, value in domains.items()},
     }
 
@@ -190,13 +193,13 @@ def _difference(d: Difference | None) -> dict[str, Any] | None:
     return estimates | {name: getattr(d, name) for name in plain}
 
 
-def state(plan: Plan, trained: "Trained | None") -> dict[str, Any]:
+def state(plan: Plan, models: "Models | None") -> dict[str, Any]:
     """Return `loss`: what was trained and how, or the command that would do it."""
     command = LM_COMMAND.format(lang=plan.lang)
-    if trained is None:
+    if models is None:
         return {"available": False, "command": command, "install": INSTALL}
-    losses, target = trained.losses, trained.target
-    base = trained.results.get(losses.base.fingerprint) if losses.base else None
+    losses, target = models.losses, models.target
+    base = models.results.get(losses.base.fingerprint) if losses.base else None
     ranked = len(losses.ranked())
     return {
         "available": True,
@@ -243,6 +246,17 @@ def notice(plan: Plan, losses: Losses) -> Both:
     return {lang: " ".join(part[lang] for part in told) for lang in ("en", "ko")}
 
 
+def figures_of(models: Models, *names: str) -> list[dict[str, Any]]:
+    """Return the figures of loss metrics that an answer rests on, as the JSON of a comparison has them."""
+    found = [(result, values(cell, models.target)) for result, cell in models.cells()]
+    return [
+        {"label": both(result.entry.name), "candidate": result.id, "metric": name, "estimate": of[name].to_json()}
+        for name in names
+        for result, of in found
+        if name in of
+    ]
+
+
 # -- tables
 
 
@@ -252,17 +266,17 @@ _VERDICT = tables.column("verdict", both("against the base", "기준과 견주�
 _ROUND_TRIP = tables.column("round_trip", both("round trip", "왕복"))
 
 
-def all_tables(plan: Plan, results: Results, trained: "Trained | None", arms: Sequence[Result]) -> list[tables.Row]:
+def all_tables(plan: Plan, results: Results, models: "Models | None", arms: Sequence[Result]) -> list[tables.Row]:
     """Return the tables of the loss. Without runs the first stands there with empty cells, a row for each of `arms`."""
-    if trained is None:
-        return [_main_table(plan, results, None, [(result, None) for result in arms])]
-    rows = [(result, cell) for result, cell in trained.cells()]
-    found = [_main_table(plan, results, trained, rows), _domains(trained), _budgets(trained), _equal(trained)]
-    return [table for table in [*found, _spearman(trained)] if table["rows"]]
+    if models is None:
+        return [_main_table(plan, results, None, [(result, None) for result in arms]) | {"section": SECTION}]
+    rows = [(result, cell) for result, cell in models.cells()]
+    found = [_main_table(plan, results, models, rows), _domains(models), _budgets(models), _equal(models)]
+    return [table | {"section": SECTION} for table in [*found, _spearman(models)] if table["rows"]]
 
 
 def _main_table(
-    plan: Plan, results: Results, trained: "Trained | None", rows: Sequence[tuple[Result, Cell | None]]
+    plan: Plan, results: Results, models: "Models | None", rows: Sequence[tuple[Result, Cell | None]]
 ) -> tables.Row:
     languages = [lang for lang in plan.languages or () if any(parallel(lang) in result.on for result, _ in rows)]
     columns = [tables.NAME, *map(_metric_column, COLUMNS)]
@@ -275,9 +289,9 @@ def _main_table(
         row = _arm_row(result, cell) | {"bytes_per_token": tables.estimate(results.value(result, "bytes_per_token"))}
         for lang in languages:
             row[f"bytes_per_token_{lang}"] = tables.estimate(results.on(result, parallel(lang), "bytes_per_token"))
-        if trained and cell:
-            row |= {name: value.to_json() for name, value in values(cell, trained.target).items()}
-            row |= {"verdict": verdict(trained.losses, cell), "seeds": len(cell.seeds), "round_trip": _round_trip(cell)}
+        if models and cell:
+            row |= {name: value.to_json() for name, value in values(cell, models.target).items()}
+            row |= {"verdict": verdict(models.losses, cell), "seeds": len(cell.seeds), "round_trip": _round_trip(cell)}
         made.append(row)
     return tables.table("loss", both("Loss of a language model", "언어 모델의 손실"), columns, made)
 
@@ -324,30 +338,30 @@ def told(d: Difference) -> Both:
     return say("loss-needs-seeds", n=d.seeds_needed) if d.seeds_needed else say("loss-needs-many")
 
 
-def _domains(trained: Trained) -> tables.Row:
-    names = list(dict.fromkeys(name for found in trained.losses.domains.values() for name in found))
+def _domains(models: Models) -> tables.Row:
+    names = list(dict.fromkeys(name for found in models.losses.domains.values() for name in found))
     columns = [tables.NAME, *(tables.column(f"domain_{i}", domain_name(n), "bits/byte") for i, n in enumerate(names))]
     rows = []
-    for result, cell in trained.cells():
-        found = trained.losses.domains.get(cell.arm.fingerprint, {})
+    for result, cell in models.cells():
+        found = models.losses.domains.get(cell.arm.fingerprint, {})
         cells = {f"domain_{i}": tables.estimate(found.get(name)) for i, name in enumerate(names)}
         rows += [_arm_row(result, cell) | cells] if found else []
     title = both("Bits per byte by kind of text", "글의 갈래별 바이트당 비트")
     return tables.table("loss-domains", title, [c | {"better": "lower"} for c in columns], rows)
 
 
-def _budgets(trained: Trained) -> tables.Row:
+def _budgets(models: Models) -> tables.Row:
     """Return a row an arm and budget; empty with one budget, which the first table shows."""
-    losses = trained.losses
+    losses = models.losses
     names = ("bits_per_byte", "bpb_difference", "bpb_p", "train_flops", "train_seconds", "learning_rate")
     columns = [tables.NAME, _BUDGET, *map(tables.metric_column, names), _VERDICT, _SEEDS]
     columns = [column | {"better": None} for column in columns]
     rows = []
     for arm in losses.arms if len(losses.budgets) > 1 else ():
         for budget in losses.budgets:
-            cell, result = losses.cell(arm, budget), trained.results.get(arm.fingerprint)
+            cell, result = losses.cell(arm, budget), models.results.get(arm.fingerprint)
             if cell and result:
-                found = values(cell, trained.target)
+                found = values(cell, models.target)
                 told = {"budget": budget, "verdict": verdict(losses, cell), "seeds": len(cell.seeds)}
                 rows.append(_arm_row(result, cell) | told | {name: tables.estimate(found.get(name)) for name in names})
     return tables.table("loss-budgets", both("Loss by budget", "학습량별 손실"), columns, rows)
@@ -356,10 +370,10 @@ def _budgets(trained: Trained) -> tables.Row:
 _WORK = {"flops": both("FLOPs", "FLOPs"), "seconds": both("seconds", "초")}
 
 
-def _equal(trained: Trained) -> tables.Row:
+def _equal(models: Models) -> tables.Row:
     """Return bits per byte at equal work, an arm a column; one that never did so much or so little says `outside`."""
-    losses = trained.losses
-    arms = [(arm, result) for arm in losses.arms if (result := trained.results.get(arm.fingerprint))]
+    losses = models.losses
+    arms = [(arm, result) for arm in losses.arms if (result := models.results.get(arm.fingerprint))]
     columns = [
         tables.column("work", both("equal", "같은 양")),
         tables.column("level", both("level", "수준")),
@@ -375,13 +389,13 @@ def _equal(trained: Trained) -> tables.Row:
     return tables.table("loss-equal", both("Loss at equal work", "같은 연산량과 시간에서의 손실"), columns, rows)
 
 
-def _spearman(trained: Trained) -> tables.Row:
+def _spearman(models: Models) -> tables.Row:
     columns = [
         tables.column("metric", both("metric", "지표")),
         tables.column("rho", both("rank correlation with bits per byte", "바이트당 비트와의 순위 상관"), "-1 to 1"),
         tables.column("arms", both("tokenizers", "토크나이저 수"), "count"),
     ]
-    ordered = sorted(trained.losses.correlations, key=lambda c: -abs(c.rho.value))
+    ordered = sorted(models.losses.correlations, key=lambda c: -abs(c.rho.value))
     rows = [
         {"metric": METRICS[c.metric].title, "key": c.metric, "rho": c.rho.to_json(), "arms": c.n_arms} for c in ordered
     ]
@@ -394,17 +408,13 @@ def _spearman(trained: Trained) -> tables.Row:
 # -- figures
 
 
-SECTION = "loss"
-"""The section of the report that these figures and tables stand in."""
-
-
-def all_figures(results: Results, trained: "Trained | None") -> list[tables.Row]:
+def all_figures(results: Results, models: "Models | None") -> list[tables.Row]:
     """Return bits per byte against bytes, FLOPs and seconds, and the scatter plots of the correlations."""
-    if trained is None:
+    if models is None:
         return []
-    found = [_against(trained, *line) for line in _LINES]
-    known = {c.metric: c for c in trained.losses.correlations}
-    found += [_scatter(results, trained, name) for name in SCATTERED if name in known]
+    found = [_against(models, *line) for line in _LINES]
+    known = {c.metric: c for c in models.losses.correlations}
+    found += [_scatter(results, models, name) for name in SCATTERED if name in known]
     return [figure for figure in found if figure["rows"]]
 
 
@@ -420,13 +430,13 @@ _LINES: tuple[tuple[str, Both, Both, str | None], ...] = (
 )
 
 
-def _against(trained: Trained, name: str, title: Both, x: Both, form: str | None) -> tables.Row:
-    losses = trained.losses
+def _against(models: Models, name: str, title: Both, x: Both, form: str | None) -> tables.Row:
+    losses = models.losses
     several = len(losses.budgets) > 1
     rows = []
     for arm in losses.arms:
         for budget in losses.budgets:
-            cell, result = losses.cell(arm, budget), trained.results.get(arm.fingerprint)
+            cell, result = losses.cell(arm, budget), models.results.get(arm.fingerprint)
             if cell and cell.bpb and result:
                 at = _READ[name](cell)
                 rows.append(tables.point(at.value if at else None, cell.bpb, result.entry.name))
@@ -443,10 +453,10 @@ def _against(trained: Trained, name: str, title: Both, x: Both, form: str | None
     )
 
 
-def _scatter(results: Results, trained: Trained, name: str) -> tables.Row:
-    rho = next(c for c in trained.losses.correlations if c.metric == name)
+def _scatter(results: Results, models: Models, name: str) -> tables.Row:
+    rho = next(c for c in models.losses.correlations if c.metric == name)
     rows = []
-    for result, cell in trained.cells():
+    for result, cell in models.cells():
         value = results.value(result, name)
         if cell.bpb and value:
             rows.append(tables.point(value.value, cell.bpb, result.entry.name))

@@ -11,14 +11,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from bpe_lab.compare import answers, choice, studies, tables
+from bpe_lab.compare import answers, choice, downstream, loss, studies, tables
 from bpe_lab.compare.cache import Cache
 from bpe_lab.compare.keeping import Keeper
-from bpe_lab.compare.plan import EVAL, SENTENCES, Plan, parallel
-from bpe_lab.compare.run import Progress, Result, Results, maker, run
-from bpe_lab.compare.wording import LM_COMMAND, Case
+from bpe_lab.compare.plan import EVAL, SENTENCES, Plan, Shown, parallel
+from bpe_lab.compare.run import Make, Progress, Result, Results, maker, run
+from bpe_lab.compare.wording import Case
 from bpe_lab.metrics import METRICS
 
 SCHEMA = 1
@@ -71,17 +71,45 @@ def compare(
         cache: where tokenizers and measurements are kept; nowhere by default.
         vocab_dir: a folder of published vocabularies.
     """
+    found = measure(plan, progress, cache=cache, vocab_dir=vocab_dir)
+    return comparison(plan, found.results, found.seconds)
+
+
+class Measured(NamedTuple):
+    """What a plan's tokenizers came to, and what makes them again."""
+
+    results: Results
+    make: Make
+    seconds: float
+
+
+def measure(
+    plan: Plan,
+    progress: Callable[[Progress], None] | None = None,
+    *,
+    cache: Cache | None = None,
+    vocab_dir: Path | None = None,
+) -> Measured:
+    """Do the work of `compare`; `comparison` puts it together, with language models (`downstream.train_models`) too."""
     started = time.monotonic()
     kept = cache or Cache(None)
-    results = run(plan, maker(plan, kept, vocab_dir), Keeper(kept, plan.train, plan.threads), progress)
-    return comparison(plan, results, time.monotonic() - started)
+    make = maker(plan, kept, vocab_dir)
+    results = run(plan, make, Keeper(kept, plan.train, plan.threads), progress)
+    return Measured(results, make, time.monotonic() - started)
 
 
-def comparison(plan: Plan, results: Results, seconds: float) -> Comparison:
-    """Put together what the studies show and what is answered."""
+def comparison(plan: Plan, results: Results, seconds: float, models: loss.Models | None = None) -> Comparison:
+    """Put together what the studies show and what is answered, with what models made of it where some were trained."""
+    for result, cell in models.cells() if models else ():
+        if cell.bpb:
+            results.give(result, tables.LOSS, cell.bpb)
     shown = {study.name: study.show(results, study, plan) for study in plan.studies}
-    case = Case(plan, results, {name: dict(s.facts) for name, s in shown.items()})
-    candidates = [_candidate(results, result) for result in results.all]
+    shown[loss.SECTION] = Shown(
+        tuple(loss.all_figures(results, models)),
+        tuple(loss.all_tables(plan, results, models, downstream.arms(plan, results))),
+    )
+    case = Case(plan, results, {name: dict(s.facts) for name, s in shown.items()}, models)
+    candidates = [_candidate(results, result, models) for result in results.all]
     found = {
         "schema": SCHEMA,
         "kind": "comparison",
@@ -97,7 +125,7 @@ def comparison(plan: Plan, results: Results, seconds: float) -> Comparison:
         "figures": [figure for s in shown.values() for figure in s.figures if figure["rows"]],
         "tables": [table for s in shown.values() for table in s.tables if table["rows"]],
         "explorer": _explorer(plan, results),
-        "loss": {"available": False, "command": LM_COMMAND.format(lang=plan.lang)},
+        "loss": loss.state(plan, models),
     }
     return Comparison(found)
 
@@ -149,7 +177,7 @@ def _metrics(candidates: Sequence[dict[str, Any]], shown: Any) -> dict[str, Any]
     }
 
 
-def _candidate(results: Results, result: Result) -> dict[str, Any]:
+def _candidate(results: Results, result: Result, models: loss.Models | None) -> dict[str, Any]:
     names = METRICS if result.study in (studies.MAIN, studies.CLOSED) else ("tokens_per_byte", "premium")
     values = {name: tables.estimate(results.value(result, name)) for name in names} if result.measured else {}
     return {
@@ -164,7 +192,7 @@ def _candidate(results: Results, result: Result) -> dict[str, Any]:
         "n_ids": result.n_ids,
         "values": {name: value for name, value in values.items() if value},
         "ranked": result.study == studies.MAIN and result.status == "ok",
-        "loss": None,
+        "loss": loss.of_candidate(models, result),
         "cost": {"make_seconds": result.cost.make_seconds, "encode_mb_per_s": result.cost.encode_mb_per_s}
         if result.cost
         else None,

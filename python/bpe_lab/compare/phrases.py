@@ -256,14 +256,14 @@ PHRASES: dict[str, Both] = {
     ),
     "loss-inside": both("how many bits a model spends inside a syllable", "모델이 음절 안에서 몇 비트를 쓰는지"),
     "carries": both(
-        "Yes, by this model: tokens that begin inside a syllable cost bits, so they tell something that the tokens"
+        "Yes, by these models ({verdict}): tokens that begin inside a syllable cost bits, so they tell something that the tokens"
         " before them do not. Bits inside a syllable, over all syllables: {rows}.",
-        "이 모델로 보면 그렇다. 음절 안에서 시작하는 토큰에 비트가 드는데, 앞 토큰이 말하지 않은 것을 담고 있다는"
+        "이 모델들로 보면 그렇다({verdict}). 음절 안에서 시작하는 토큰에 비트가 드는데, 앞 토큰이 말하지 않은 것을 담고 있다는"
         " 뜻이다. 음절 하나당 그 안에서 쓴 비트(모든 음절에 대해): {rows}.",
     ),
     "carries-open": both(
-        "Not resolved by these runs. Bits inside a syllable, over all syllables: {rows}.",
-        "이번 실행으로는 가릴 수 없다. 음절 하나당 그 안에서 쓴 비트(모든 음절에 대해): {rows}.",
+        "Not resolved by these models ({verdict}). Bits inside a syllable, over all syllables: {rows}.",
+        "이 모델들로는 가릴 수 없다({verdict}). 음절 하나당 그 안에서 쓴 비트(모든 음절에 대해): {rows}.",
     ),
     "carries-where": both("The interval is clear of 0 for: {names}.", "구간이 0보다 위인 것: {names}."),
     "inside-cut": both(
@@ -278,6 +278,7 @@ PHRASES: dict[str, Both] = {
     "is-base": both("the base", "기준"),
     "loss-resolved": both("resolved, {n} seeds", "가려짐, 시드 {n}개"),
     "loss-leans": both("leans, {n} seeds", "기움, 시드 {n}개"),
+    "seeds": both("{n} seeds", "시드 {n}개"),
     "loss-needs-seeds": both("not resolved, about {n} seeds needed", "가릴 수 없음, 시드가 {n}개쯤 있어야 함"),
     "loss-needs-documents": both(
         "not resolved, about {n} held-out documents needed", "가릴 수 없음, 떼어 둔 문서가 {n}건쯤 있어야 함"
@@ -401,17 +402,25 @@ PHRASES: dict[str, Both] = {
         "Measured on {n} documents, too few for intervals (they take {least}): no difference above is resolved.",
         "문서 {n}건으로 쟀다. 구간을 내기에는 적어({least}건부터) 위의 어떤 차이도 가릴 수 없다.",
     ),
-    "loss-lowest": both(
-        "In loss, {best} is lowest here: {bpb} bits per byte; beside {base} {gap} ({verdict}).",
-        "손실은 여기서 {best} 쪽이 가장 낮다: 바이트당 {bpb}비트. {base} 쪽과 견주면 {gap}({verdict}).",
+    "loss-below": both(
+        "In loss, {best} lies below {base} in {bytes} bytes of training: {bpb} bits per byte, {gap} ({verdict}).",
+        "손실: 학습 {bytes}바이트에서 {best} 쪽이 {base} 쪽보다 낮다. 바이트당 {bpb}비트, 차이 {gap}({verdict}).",
     ),
-    "loss-base-lowest": both(
-        "In loss, {base} is lowest here: {bpb} bits per byte; the next, {second}, beside it {gap} ({verdict}).",
-        "손실은 여기서 {base} 쪽이 가장 낮다: 바이트당 {bpb}비트. 그다음인 {second} 쪽을 견주면 {gap}({verdict}).",
+    "loss-none-below": both(
+        "In loss, none lies below {base} in {bytes} bytes of training: {bpb} bits per byte; the nearest, {second}, has"
+        " {gap} ({verdict}).",
+        "손실: 학습 {bytes}바이트에서 {base} 쪽보다 낮은 것이 없다. 바이트당 {bpb}비트, 가장 가까운 {second} 쪽과의"
+        " 차이 {gap}({verdict}).",
     ),
-    "loss-no-lowest": both(
-        "In loss, these models do not tell {a} ({bpb} bits per byte) from {b}: {gap} ({verdict}).",
-        "손실로는 이 모델들이 {a}(바이트당 {bpb}비트), {b} 사이를 가리지 못한다: {gap}({verdict}).",
+    "loss-open": both(
+        "In loss, {bytes} bytes of training do not tell {a} ({bpb} bits per byte) from {b}: {gap} ({verdict}).",
+        "손실: 학습 {bytes}바이트로는 {a}(바이트당 {bpb}비트), {b} 가운데 어느 쪽이 낮은지 알 수 없다:"
+        " {gap}({verdict}).",
+    ),
+    "loss-tied": both("It is not told from: {names}.", "그것과 가려지지 않는 것: {names}."),
+    "loss-alone": both(
+        "In loss, {name} stands alone: {bpb} bits per byte, and nothing to set beside it.",
+        "손실: {name} 하나뿐이라 견줄 것이 없다. 바이트당 {bpb}비트.",
     ),
     "loss-flips": both(
         "The order changes with the budget: {names}.",

@@ -104,6 +104,12 @@ class Plan:
     gold: "Gold | None" = None
     """Sentences with their morphemes: those of `texts["gold"]`."""
     notice: Both | None = None
+    downstream: tuple[str, ...] = ()
+    """Recipes that language models are trained for; empty means every lossless tokenizer of the main study."""
+    model_text: Texts | None = None
+    """What language models are trained on; None means `train`."""
+    domains: tuple[str, ...] | None = None
+    """The kind of text of each document of `texts["eval"]`; None where there is one kind."""
     command: str = "bpe-lab compare"
     seed: int = 0
     """Of the bootstrap."""

@@ -24,7 +24,7 @@ BASE_UNIT = "byte"
 """What the studies of text train: the unit is not their question."""
 
 HELD_BACK = 5
-"""Every fifth document of the embedded sample is measured on, never trained on."""
+"""Of every five documents of the embedded sample the first is measured on, never trained on: a fifth or more."""
 
 REGISTERS = {"colloquial": ("chat", "dialogue", "letter"), "written": ("essay", "formal", "news", "recipe", "tech")}
 """Two ways of writing Korean: the embedded sample's training sets."""
@@ -40,10 +40,18 @@ class Preset:
     """Recipes and tokenizers beside units x sizes."""
     percents: tuple[float, ...] = ()
     mixes: tuple[str, ...] = ()
+    downstream: tuple[str, ...] = ()
+    """Recipes that language models are trained for, out of those above: units at one size, and one unit at another."""
 
 
 _KO_UNITS = ("byte", "byte-char", "syllable", "jamo", "jamo-char", "jamo:filler:nfd-alias")
 _KO_MIXES = ("ko:1/en:99", "ko:10/en:90", "ko:50/en:50", "ko:90/en:10")
+
+
+def _downstream(units: Sequence[str], size: int, larger: int) -> tuple[str, ...]:
+    """Return units at one size, and the first of them at a larger one: does a larger vocabulary pay in loss?"""
+    return (*(f"unit={unit},vocab={size}" for unit in units), f"unit={units[0]},vocab={larger}")
+
 
 PRESETS: Mapping[str, Preset] = {
     "ko": Preset(
@@ -53,8 +61,13 @@ PRESETS: Mapping[str, Preset] = {
             "unit=byte,vocab=32000,superword=24k:4,name=byte superwords",
             "unit=jamo,vocab=32000,superword=24k:4,name=jamo superwords",
         ),
+        downstream=_downstream(("byte", "byte-char", "syllable", "jamo"), 8_000, 32_000),
     ),
-    "": Preset(("byte", "byte-char"), (8_000, 16_000, 32_000)),
+    "": Preset(
+        ("byte", "byte-char"),
+        (8_000, 16_000, 32_000),
+        downstream=_downstream(("byte", "byte-char"), 8_000, 32_000),
+    ),
 }
 """For texts of the user's; `""` stands for any language without a line of its own."""
 
@@ -68,8 +81,15 @@ SAMPLE_PRESETS: Mapping[str, Preset] = {
         ),
         (3, 10, 30, 100),
         _KO_MIXES,
+        _downstream(("byte", "byte-char", "jamo"), 2_048, 4_096),
     ),
-    "en": Preset(("byte", "byte-char"), (512, 1_024, 2_048), (), (30, 100)),
+    "en": Preset(
+        ("byte", "byte-char"),
+        (512, 1_024, 2_048),
+        (),
+        (30, 100),
+        downstream=_downstream(("byte", "byte-char"), 1_024, 2_048),
+    ),
 }
 """For the embedded sample. The syllable unit needs 2,606 ids: its rows below say so."""
 
@@ -115,8 +135,20 @@ def sample_texts(lang: str) -> tuple[Texts, Texts]:
     return Texts("sample (train)", train + others), Texts(f"sample:{lang} (held out)", held)
 
 
+def sample_model_text(lang: str) -> Texts:
+    """Return what models are trained on: the language's documents that are not held back, without the others."""
+    return Texts(f"sample:{lang} (train)", _held_back(sample.documents(lang))[0])
+
+
+def sample_domains(lang: str, held: Texts) -> tuple[str, ...] | None:
+    """Return the register of each held document; None where all are of one."""
+    registers = {document.text.encode(): document.register for document in sample.documents(lang)}
+    found = tuple(registers.get(document, "") for document in held.documents)
+    return found if len(set(found)) > 1 else None
+
+
 def _held_back(documents: Iterable[sample.SampleDocument]) -> tuple[list[bytes], list[bytes]]:
-    """Return documents to train on, and every fifth to measure on; of each register where it has so many."""
+    """Return documents to train on, and the first of every five to measure on; of each register that has so many."""
     train: list[bytes] = []
     held: list[bytes] = []
     seen: Counter[str] = Counter()
@@ -125,7 +157,7 @@ def _held_back(documents: Iterable[sample.SampleDocument]) -> tuple[list[bytes],
     for document in every:
         group = document.register if sizes[document.register] >= HELD_BACK else ""
         seen[group] += 1
-        back = seen[group] % HELD_BACK == 0
+        back = seen[group] % HELD_BACK == 1
         (held if back else train).append(document.text.encode())
     return train, held
 
@@ -163,6 +195,8 @@ class Wishes:
     """What to train on; None is the embedded sample."""
     held_out: Texts | None = None
     """What to measure on; None takes a tenth of the corpus by content hash."""
+    domains: tuple[str, ...] | None = None
+    """The kind of text of each document of `held_out`; None where there is one kind."""
     pairs: ParallelTexts | None = None
     tokenizers: tuple[str, ...] | None = None
     """Recipes and tokenizers instead of units x sizes; then only those studies run that are asked for too."""
@@ -211,10 +245,19 @@ def plan_of(wishes: Wishes) -> Plan:
         languages,
         wishes.gold,
         NOTICE if wishes.embedded else None,
+        chosen.downstream,
+        sample_model_text(wishes.lang) if wishes.embedded else None,
+        _domains(wishes, held_out),
         wishes.command or f"bpe-lab compare --lang {wishes.lang}",
         wishes.seed,
         wishes.threads,
     )
+
+
+def _domains(wishes: Wishes, held_out: Texts) -> tuple[str, ...] | None:
+    if wishes.held_out is not None:
+        return wishes.domains
+    return sample_domains(wishes.lang, held_out) if wishes.embedded else None
 
 
 def _chosen(wishes: Wishes) -> Preset:

@@ -90,6 +90,8 @@ class Result:
     unit: str = ""
     n_ids: int = 0
     n_tokens: int = 0
+    fingerprint: str = ""
+    """Of the tokenizer; empty where there is none."""
     tokens: frozenset[bytes] = frozenset()
     """What tokens there are, without special ones."""
     on: dict[str, Measurement] = field(default_factory=dict)
@@ -126,6 +128,11 @@ class Results:
         if key not in self._known:
             self._known[key] = self._value(result, name)
         return self._known[key]
+
+    def give(self, result: Result, name: str, value: Estimate) -> None:
+        """Add a metric that was measured elsewhere."""
+        result.given[name] = value
+        self._known.pop((result.id, name), None)
 
     def on(self, result: Result, text: str, name: str) -> Estimate | None:
         """Return a metric of one measurement, on any text of the plan."""
@@ -243,6 +250,7 @@ def _describe(result: Result, candidate: Candidate) -> None:
     specials = set(candidate.tokenizer.special_tokens.values()) if candidate.tokenizer else set()
     result.kind, result.unit = candidate.kind, candidate.unit
     result.n_ids, result.n_tokens = candidate.n_ids, candidate.n_tokens
+    result.fingerprint = candidate.fingerprint
     result.tokens = frozenset(token for id, token in candidate.vocab() if id not in specials)
 
 

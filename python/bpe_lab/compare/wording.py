@@ -6,12 +6,15 @@ question and holds no sentence.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bpe_lab.compare import studies
 from bpe_lab.compare.plan import Both, Entry, Plan, both
 from bpe_lab.compare.run import Result, Results
 from bpe_lab.metrics import Estimate
+
+if TYPE_CHECKING:
+    from bpe_lab.compare.loss import Models
 
 MATERIAL = 0.005
 """A relative difference below this is called too small to matter, however surely it is there."""
@@ -30,6 +33,8 @@ class Case:
     results: Results
     facts: dict[str, Any]
     """What the studies found, by study."""
+    models: "Models | None" = None
+    """What language models made of the tokenizers."""
 
     def values(self, name: str, among: Iterable[Result] | None = None) -> list[Row]:
         """Return a metric of the largest tokenizer of each series, or of others, where it has a value."""
