@@ -29,9 +29,9 @@ SHUFFLE_TOKENS = 3
 _EXTRA_NAMES = {
     "clm": (),
     "mlm": ("<mask>",),
-    "seq2seq:spans": ("<separator>", "<mark>"),
-    "seq2seq:delete": ("<separator>",),
-    "seq2seq:shuffle": ("<separator>",),
+    "seq2seq:spans": ("<sep>", "<mark>"),
+    "seq2seq:delete": ("<sep>",),
+    "seq2seq:shuffle": ("<sep>",),
 }
 
 
@@ -77,6 +77,11 @@ def extra_ids(objective: str) -> int:
 def longest_row(objective: str, context_bytes: int) -> int:
     """Return the most inputs that a window of `context_bytes` can become where no token is without bytes."""
     return 2 * context_bytes + 2 if canonical(objective).startswith("seq2seq") else context_bytes + 1
+
+
+def draws_of(seed: int, epoch: int, content_hash: int, k: int) -> np.random.Generator:
+    """Return what is random in the k-th window of a document: the same wherever and whenever it is met."""
+    return np.random.default_rng([seed, epoch, content_hash, k])
 
 
 @dataclass(frozen=True)

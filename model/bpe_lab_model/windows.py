@@ -16,7 +16,7 @@ from torch import Tensor
 
 from bpe_lab.errors import ArgumentError
 from bpe_lab.shards import ShardSplit
-from bpe_lab_model.objectives import Objective, Row, canonical
+from bpe_lab_model.objectives import Objective, Row, canonical, draws_of
 from bpe_lab_model.rows import IGNORE, Ints, Window, WindowIndex, Windows, by_padded_size, check_text
 
 __all__ = ["IGNORE", "Batch", "Step", "TokenWindows", "Window", "WindowIndex", "steps"]
@@ -249,7 +249,7 @@ class _Rows:
         inputs, targets = self._index.gather(windows)
         keys = zip(chosen.epochs.tolist(), self._index.split.hashes[windows.document].tolist(), k.tolist(), strict=True)
         for row, (key, n) in enumerate(zip(keys, windows.n_tokens.tolist(), strict=True)):
-            draws = np.random.default_rng([self._seed, *key])
+            draws = draws_of(self._seed, *key)
             yield self._objective.row(inputs[row, :n], targets[row, :n], self._index.eos, draws)
 
     def _padded(self, rows: Sequence[Row], sizes: Ints) -> Iterator[Batch]:

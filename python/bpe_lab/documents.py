@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from bpe_lab.corpus import Block, read_blocks
+from bpe_lab.corpus import Block, ReadFrom, read_blocks
 from bpe_lab.errors import ArgumentError
 
 Cuts = Callable[[bytes, bool], list[int]]
@@ -102,11 +102,11 @@ def split(blocks: Iterable[Block], cuts: Cuts) -> Iterator[bytes]:
             rest = b""
 
 
-def documents(paths: Iterable[Path], how: str, field: str) -> Iterator[bytes]:
-    """Yield the documents of files, in order."""
+def documents(paths: Iterable[Path], how: str, field: str, progress: ReadFrom | None = None) -> Iterator[bytes]:
+    """Yield the documents of files, in order; `progress` is told how far reading has come."""
     cuts = cuts_for(how)
     for path in paths:
-        yield from split(read_blocks(path, field), cuts)
+        yield from split(read_blocks(path, field, progress), cuts)
 
 
 def batches(texts: Iterable[bytes], size_bytes: int = 8_000_000) -> Iterator[list[bytes]]:

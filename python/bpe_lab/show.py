@@ -180,9 +180,16 @@ def view(tokenizer: "Tokenizer", text: bytes, allowed_special: "Specials" = ()) 
     """
     ids = tokenizer.encode(text, allowed_special=allowed_special)
     spans = tokenizer.spans(text, allowed_special=allowed_special)
-    chars = _Characters(text, is_jamo=tokenizer.unit.startswith("jamo"))
-    tokens = (chars.token(i, id, span) for i, (id, span) in enumerate(zip(ids, spans, strict=True)))
-    return TokenView(text, tuple(tokens))
+    return TokenView(text, tuple(tokens_at(text, ids, spans, is_jamo=tokenizer.unit.startswith("jamo"))))
+
+
+def tokens_at(
+    text: bytes, ids: Sequence[int], spans: Sequence[tuple[int, int]], *, is_jamo: bool
+) -> Iterator[ShownToken]:
+    """Yield tokens that lie at `spans` of a text, whatever made them; `is_jamo` where they may cut syllables by jamo."""
+    chars = _Characters(text, is_jamo)
+    for i, (id, span) in enumerate(zip(ids, spans, strict=True)):
+        yield chars.token(i, id, span)
 
 
 def html_of_tokenizer(tokenizer: "Tokenizer") -> str:

@@ -33,7 +33,7 @@ class Progress(NamedTuple):
     """How far the work has come. Sizes are bytes on disk; `n_bytes_total` is None for standard input."""
 
     stage: str
-    """`hash` (first pass of a sample by size), `count` or `merge`."""
+    """`hash` (first pass of a sample by size), `count`, `merge`; or `encode`, when shards are written."""
     n_bytes: int
     n_bytes_total: int | None
     n_pieces: int

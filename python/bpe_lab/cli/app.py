@@ -62,6 +62,7 @@ def build_parser(argv: Sequence[str] | None = None) -> Parser:
         inspecting,
         plugins,
         reporting,
+        sharding,
         training,
         vocabulary,
     )
@@ -82,6 +83,7 @@ def build_parser(argv: Sequence[str] | None = None) -> Parser:
         inspecting,
         vocabulary,
         exchange,
+        sharding,
         comparing,
         reporting,
         caching,

@@ -26,6 +26,7 @@ COMMANDS = (
     "vocab",
     "export",
     "import",
+    "shards",
     "compare",
     "report",
     "cache",

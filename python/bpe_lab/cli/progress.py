@@ -22,7 +22,7 @@ PLAIN_SECONDS = 5.0
 _RATE_SECONDS = 3.0
 """Speed and time left come from this much of the past: merges do not take equal time."""
 
-_STAGES = {"hash": "choosing", "count": "counting", "merge": "merging"}
+_STAGES = {"hash": "choosing", "count": "counting", "merge": "merging", "encode": "encoding"}
 
 
 class Pace:

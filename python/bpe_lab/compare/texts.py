@@ -9,13 +9,14 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from bpe_lab import holdout
 from bpe_lab.compare import dataset
 from bpe_lab.compare.recipe import Recipe
-from bpe_lab.corpus import Block, Source, find_files, read_blocks
-from bpe_lab.documents import cuts_for
+from bpe_lab.corpus import Block, ReadFrom, Source, find_files, read_blocks
+from bpe_lab.documents import Cuts, cuts_for
 from bpe_lab.documents import documents as documents_of_files
 from bpe_lab.documents import split as cut
 from bpe_lab.errors import ArgumentError, CorpusError
@@ -106,22 +107,36 @@ def read_texts(
         FileError, CorpusError: a source cannot be read, or there is no text.
         UnsupportedError: a data set, and the package `datasets` is not installed.
     """
-    given = [sources] if isinstance(sources, str) or not isinstance(sources, Sequence) else list(sources)
-    cuts_for(documents)
-    paths: list[Source] = []
-    found: list[bytes] = []
-    for source in given:
-        if not isinstance(source, str) or not source.startswith((SAMPLE, dataset.PREFIX)):
-            paths.append(source)
-        elif source.startswith(SAMPLE):
-            found += _sample_documents(source.removeprefix(SAMPLE))
-        else:
-            found += cut(_blocks(dataset.read_rows(source, text_field)), cuts_for(documents))
-    if paths or not given:
-        found += documents_of_files(find_files(paths), documents, text_field)
+    given = as_list(sources)
+    found = list(stream(given, documents, text_field))
     if not found:
         raise CorpusError(f"{', '.join(map(str, given))} holds no text", "check the input files")
     return Texts(name or "+".join(_short_name(source) for source in given), found)
+
+
+def as_list(sources: Source | Sequence[Source]) -> list[Source]:
+    """Return one or several sources as a list."""
+    return [sources] if isinstance(sources, str) or not isinstance(sources, Sequence) else list(sources)
+
+
+def stream(
+    sources: Sequence[Source], documents: str = "file", text_field: str = "text", progress: ReadFrom | None = None
+) -> Iterator[bytes]:
+    """Yield the documents that `read_texts` reads, without holding them. What was typed wrongly is raised at once."""
+    cuts = cuts_for(documents)
+    named = [source for source in sources if isinstance(source, str) and source.startswith((SAMPLE, dataset.PREFIX))]
+    paths = [source for source in sources if source not in named]
+    files = find_files(paths) if paths or not named else []
+    return chain(
+        *(_stream_named(source, cuts, text_field) for source in named),
+        documents_of_files(files, documents, text_field, progress),
+    )
+
+
+def _stream_named(source: str, cuts: Cuts, text_field: str) -> Iterable[bytes]:
+    if source.startswith(SAMPLE):
+        return _sample_documents(source.removeprefix(SAMPLE))
+    return cut(_blocks(dataset.read_rows(source, text_field)), cuts)
 
 
 def _blocks(rows: Iterable[bytes]) -> Iterator[Block]:
