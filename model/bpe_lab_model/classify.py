@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bpe_lab.downstream.student import quantile
 from bpe_lab.errors import ArgumentError, FormatError
-from bpe_lab.metrics.resampling import student
 from bpe_lab.shards import Shards, ShardSplit, encode_split, write_shards
 from bpe_lab_model import checkpoint, cost
 from bpe_lab_model.embedding import embedding_keys
@@ -37,6 +37,7 @@ from bpe_lab_model.windows import Batch, Step, steps
 if TYPE_CHECKING:
     from bpe_lab.compare.candidates import Candidate
 
+Floats = NDArray[np.float64]
 KEY = "classifier"
 """Where a checkpoint's state keeps labels and the layer over them."""
 
@@ -197,7 +198,7 @@ def wilson(share: float, n: int, level: float = 0.95) -> tuple[float, float]:
 def over_seeds(accuracies: Sequence[float], level: float = 0.95) -> tuple[float, float]:
     """Return the interval of the mean over seeds, within 0 and 1; one seed tells nothing and has no width."""
     n, middle = len(accuracies), mean(accuracies)
-    half = student(level, n - 1) * stdev(accuracies) / n**0.5 if n > 1 else 0.0
+    half = quantile((1 + level) / 2, n - 1) * stdev(accuracies) / n**0.5 if n > 1 else 0.0
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
@@ -212,8 +213,8 @@ class Tuner(Trainer):
     def _steps(self) -> Iterator[Step]:
         s, context = self.settings, self.model.config.context_bytes
         index = LabelIndex(self.shards.split("train"), self.shards.eos, context)
-        amounts = {"total_bytes": self.schedule.total_bytes, "start_bytes": self.meter.bytes}
-        return steps(index, s.bytes_per_step, s.seed, **amounts, max_tokens=s.max_tokens)
+        total, seen = self.schedule.total_bytes, self.meter.bytes
+        return steps(index, s.bytes_per_step, s.seed, total_bytes=total, start_bytes=seen, max_tokens=s.max_tokens)
 
 
 def tune(
@@ -310,7 +311,7 @@ def _model(arm: Arm, shards: Shards, labels: tuple[str, ...], encoder: bool, see
 
 
 @torch.no_grad()
-def predict(model: Classifier, split: ShardSplit, max_tokens: int = 8192) -> NDArray[np.float64]:
+def predict(model: Classifier, split: ShardSplit, max_tokens: int = 8192) -> Floats:
     """Return the mean log-probability of each label over the windows of each text, weighted by bytes: (n, n_labels)."""
     model.eval()
     index = LabelIndex(split, split.eos, model.config.context_bytes)
@@ -320,7 +321,8 @@ def predict(model: Classifier, split: ShardSplit, max_tokens: int = 8192) -> NDA
         inputs, targets = (torch.from_numpy(part).to(device) for part in index.gather(windows))
         found = model.classify(Batch(inputs, targets)).double().cpu().numpy()  # (B, n_labels)
         np.add.at(logs, windows.document, found * index.bytes_of(numbers)[:, None])
-    return logs / np.diff(split.byte_offsets.astype(np.int64))[:, None]
+    n_bytes: Ints = np.diff(split.byte_offsets).astype(np.int64)  # (n,)
+    return logs / n_bytes[:, None]
 
 
 def _flops(model: Classifier, split: ShardSplit) -> float:
@@ -330,7 +332,7 @@ def _flops(model: Classifier, split: ShardSplit) -> float:
 
 
 def label(model: Classifier, candidate: "Candidate", texts: Sequence[bytes]) -> list[tuple[str, float]]:
-    """Return the likeliest label of each text and its probability, made from the mean log-probability of its windows."""
+    """Return the likeliest label of each text and its probability, from the mean log-probability of its windows."""
     logs = predict(model, encode_split(candidate, texts))
     shares = np.exp(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True))
     return [(model.labels[best], float(row[best])) for row, best in zip(shares, shares.argmax(1), strict=True)]

@@ -52,8 +52,8 @@ def read_labelled(path: str | os.PathLike[str]) -> Labelled:
 
     Raises:
         FileError: it cannot be read. CorpusError: it holds nothing.
-        FormatError: a line has no TAB, no label, no text, or says of a text that another line had what that one did not;
-            the message names the line.
+        FormatError: a line has no TAB, no label or no text, or another label for the text of a line before it; the
+            message names the line.
     """
     place = Path(path)
     try:
