@@ -1,7 +1,8 @@
 """Bits per byte: the right figure by hand, and each published bug put back to see that it is caught."""
 
+import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +15,9 @@ from torch.nn import functional as F
 
 import bpe_lab
 from bpe_lab import sample
-from bpe_lab.compare.candidates import Ours
+from bpe_lab.compare.candidates import Candidate, Ours
+from bpe_lab.compare.closed import train_closed
+from bpe_lab.compare.foreign import HuggingFace, SentencePiece
 from bpe_lab.errors import BpeLabError, CorpusError, UnsupportedError
 from bpe_lab.runs import Scored, bootstrap_bpb
 from bpe_lab.shards import ShardSplit, encode_split
@@ -285,6 +288,73 @@ def test_whole_syllables_leave_nothing_inside() -> None:
     """Where every syllable is an atom no token begins inside one."""
     made = case("syllable:all", 12000, TEXTS[:6], d_model=8)
     assert made.score().bits_inside_syllable == 0
+
+
+# -- tokenizers of other makers
+
+
+def sentence_piece() -> Candidate:
+    """A model over code points with byte fallback that changes no text."""
+    spm = pytest.importorskip("sentencepiece", reason="the extra `interop` is not installed")
+    model = io.BytesIO()
+    spm.SentencePieceTrainer.train(
+        sentence_iterator=iter([line for d in KOREAN for line in d.decode().split("\n") if line]),
+        model_writer=model,
+        vocab_size=2100,
+        model_type="bpe",
+        minloglevel=2,
+        byte_fallback=True,
+        normalization_rule_name="identity",
+        add_dummy_prefix=False,
+        remove_extra_whitespaces=False,
+    )
+    return SentencePiece("sp", model.getvalue())
+
+
+def hugging_face() -> Candidate:
+    """Byte-level BPE whose pre-tokenizer is none of ours, so that the library itself runs."""
+    hf = pytest.importorskip("tokenizers", reason="the extra `interop` is not installed")
+    tokenizer = hf.Tokenizer(hf.models.BPE())
+    digits, level = (
+        hf.pre_tokenizers.Digits(individual_digits=True),
+        hf.pre_tokenizers.ByteLevel(add_prefix_space=False),
+    )
+    tokenizer.pre_tokenizer = hf.pre_tokenizers.Sequence([digits, level])
+    tokenizer.decoder = hf.decoders.ByteLevel()
+    trainer = hf.trainers.BpeTrainer(
+        vocab_size=400, initial_alphabet=hf.pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
+    tokenizer.train_from_iterator([d.decode() for d in KOREAN[:10]], trainer)
+    return HuggingFace("hf", tokenizer.to_str().encode())
+
+
+@pytest.mark.parametrize("make", [sentence_piece, hugging_face])
+def test_tokenizers_of_other_makers_are_scored_alike(make: Callable[[], Candidate]) -> None:
+    candidate, texts = make(), [t for i, t in enumerate(TEXTS) if i != 6]
+    split = encode_split(candidate, texts, name="validation")
+    assert split.eos == candidate.n_ids, "the model's own end of text"
+    model = random_model(split.vocab_size)
+    scored = bpb.score(model, split, split.eos, candidate=candidate, context_bytes=CONTEXT)
+    right = by_hand(model, split)
+    assert scored.bpb == pytest.approx(bits_per_byte(right, sum(map(len, texts))), abs=1e-6)
+    assert sum(n for n, _ in scored.by_syllable.values()) == sum(map(len, texts))
+    assert math.fsum(x for *_, x in scored.by_class.values()) == pytest.approx(math.fsum(scored.nats))
+
+
+def test_a_published_vocabulary_is_scored(published: Callable[[str], bpe_lab.Tokenizer]) -> None:
+    candidate = Ours("r50k_base", published("r50k_base"))
+    split = encode_split(candidate, TEXTS, name="validation")
+    scored = bpb.score(random_model(50257, d_model=8), split, split.eos, candidate=candidate, context_bytes=CONTEXT)
+    assert scored.bpb > 0 and sum(n for _, n, _ in scored.by_class.values()) == sum(map(len, TEXTS))
+
+
+def test_a_closed_vocabulary_has_no_text_to_place_tokens_in() -> None:
+    """What became `<unk>` is lost, so nothing is said of syllables; that the arm is lossy the shards say."""
+    candidate = train_closed("char", "char", 60, KOREAN[:3])
+    split = encode_split(candidate, TEXTS, name="validation")
+    assert candidate.lossy
+    scored = bpb.score(random_model(split.vocab_size), split, split.eos, candidate=candidate, context_bytes=CONTEXT)
+    assert scored.by_syllable == {} and scored.bytes == tuple(map(len, TEXTS))
 
 
 # -- published bugs, each put back

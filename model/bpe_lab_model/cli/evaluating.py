@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from bpe_lab.cli import arguments
@@ -225,7 +226,7 @@ def _candidate(args: argparse.Namespace, loaded: "Checkpoint") -> "Candidate | N
 
 
 def _name(loaded: "Checkpoint") -> str:
-    return str(loaded.state.get("tokenizer", {}).get("name", "tokenizer.bpe"))
+    return str(loaded.state.get("tokenizer", {}).get("name", "the checkpoint's tokenizer"))
 
 
 def _n_chars(documents: Sequence[bytes] | None) -> int | None:
@@ -291,10 +292,10 @@ def _parts(scored: Scored, seed: int) -> Iterator[tuple[str, tuple[str, ...], Ro
     )
     yield (
         "by position in the document: bits of the tokens that begin there, over the bytes of text there",
-        (">bytes", ">bits/byte", ">of bits", "from byte"),
+        (">bytes", ">bits/byte", ">of bits", "at byte"),
         [
-            (f"{n:,}", _ratio(_bits(nats), n), _share(_bits(nats), bits), f"{at:,}")
-            for at, n, nats in scored.by_position
+            (f"{n:,}", _ratio(_bits(nats), n), _share(_bits(nats), bits), place)
+            for place, (_, n, nats) in zip(_bins(scored), scored.by_position, strict=True)
         ],
     )
     yield (
@@ -320,6 +321,12 @@ def _parts(scored: Scored, seed: int) -> Iterator[tuple[str, tuple[str, ...], Ro
             for c, (n, size, nats) in scored.by_class.items()
         ],
     )
+
+
+def _bins(scored: Scored) -> list[str]:
+    """Return the bins of `by_position` in words: `0 to 15`, and `256 on` for the last."""
+    starts = [at for at, *_ in scored.by_position]
+    return [*(f"{at:,} to {end - 1:,}" for at, end in pairwise(starts)), *(f"{at:,} on" for at in starts[-1:])]
 
 
 def domains_of(scored: Scored) -> list[tuple[str, Scored]]:
