@@ -139,6 +139,15 @@ def test_a_worked_example() -> None:
     assert scored.nats_per_token == pytest.approx(8 * math.log(2), abs=1e-6)
 
 
+def test_the_example_of_the_docs() -> None:
+    """docs/protocol.md: 17 bits for 밥을 먹다 and 8 for ok, EOS of 1 and 3 bits among them."""
+    scored = Scored(nats=(17 * math.log(2), 8 * math.log(2)), bytes=(len("밥을 먹다".encode()), 2), tokens=(5, 2))
+    assert scored.bpb == pytest.approx(25 / 15)
+    assert np.mean([17 / 13, 8 / 2]) == pytest.approx(2.654, abs=1e-3)
+    assert bpb.uniform_bpb(4096, 7, 15) == pytest.approx(5.6)
+    assert sum(len(bytes([b]).decode("utf-8", "replace").encode()) for b in "밥을 먹다".encode()) == 37
+
+
 def test_a_uniform_model_gives_log2_v_times_tokens_over_bytes(any_case: Case) -> None:
     model = random_model(any_case.split.vocab_size, tied=False)
     with torch.no_grad():
