@@ -36,6 +36,9 @@ from bpe_lab_model.gpt import GPT
 from bpe_lab_model.progress import Log, Meter, Progress
 from bpe_lab_model.windows import IGNORE, Batch, Step, WindowIndex, steps
 
+_POINTS = 200
+"""Of a curve, at most."""
+
 Report = Callable[[Progress], None]
 Evaluate = Callable[[GPT], float]
 """Returns bits per byte of the validation text."""
@@ -267,41 +270,37 @@ class Trainer:
         """Take one step; False where it would spoil the weights. Ctrl-C comes before anything changes or after all."""
         started = time.perf_counter()
         torch.manual_seed(_step_seed(self.settings.seed, self.meter.bytes, self.world.rank))
-        nats = self._backward(step)
+        sums = self._backward(step)
         with uninterrupted():
             self.world.add_up(self._gradients)
-            norm = torch.linalg.vector_norm(self._gradients)
-            step_nats, length = torch.stack((self.world.add_up(nats), norm.double())).tolist()
-            if not (math.isfinite(step_nats) and math.isfinite(length)):
-                self._diverge(step_nats, length, lr)
+            length = torch.linalg.vector_norm(self._gradients)
+            nats, squares, norm = torch.cat((self.world.add_up(sums), length.double()[None])).tolist()
+            if not (math.isfinite(nats) and math.isfinite(norm)):
+                self._diverge(nats, norm, lr)
                 return False
-            if self.settings.clip and length > self.settings.clip:
-                self._gradients.mul_(self.settings.clip / length)
+            if self.settings.clip and norm > self.settings.clip:
+                self._gradients.mul_(self.settings.clip / norm)
             optim.set_rate(self.optimizer, lr)
             self.optimizer.step()
-            self._account(step, step_nats, length, lr, started)
+            flops = step.n_targets * self._fixed_flops + squares * self._flops_per_place
+            seconds = time.perf_counter() - started
+            self.meter.add(step.n_bytes, step.n_targets, flops, seconds, nats, norm, lr)
+            if self.meter.pending_bytes >= self.schedule.total_bytes / _POINTS:
+                self.meter.mark()
         return True
 
     def _backward(self, step: Step) -> torch.Tensor:
-        """Fill the gradients of the step's mean loss; return the sum of nats of this rank."""
+        """Fill this rank's gradients of the step's mean loss; return its nats and squared row lengths.  (2,)"""
         self.model.train()
         self._gradients.zero_()
-        nats = torch.zeros((), dtype=torch.float64, device=self.device)
+        sums = torch.zeros(2, dtype=torch.float64, device=self.device)  # (2,)
         for batch in step.batches:
             with devices.autocast(self.device, self.dtype):
-                loss = self._loss(_placed(batch, self.device))
+                loss = self._loss(_placed(batch, self.device))  # ()
             (loss / step.n_targets).backward()  # type: ignore[no-untyped-call]
-            nats += loss.detach()
-        return nats
-
-    def _account(self, step: Step, nats: float, norm: float, lr: float, started: float) -> None:
-        lengths = [_lengths(batch) for batch in step.batches]
-        squares = self.world.add_up(torch.tensor(float(sum((n * n).sum().item() for n in lengths)), device=self.device))
-        flops = step.n_targets * self._fixed_flops + squares.item() * self._flops_per_place
-        seconds = time.perf_counter() - started
-        self.meter.add(step.n_bytes, step.n_targets, flops, seconds, nats, norm, lr)
-        if self.meter.pending_bytes >= self.schedule.total_bytes / 200:
-            self.meter.mark()
+            sums[0] += loss.detach()
+            sums[1] += float((_lengths(batch) ** 2).sum())
+        return sums
 
     def _diverge(self, nats: float, norm: float, lr: float) -> None:
         what, value = ("the loss", nats) if not math.isfinite(nats) else ("the gradient", norm)
