@@ -217,7 +217,9 @@ def plan(request: Request) -> Grid:
 
 def _check(request: Request, chosen: Preset, budgets: Sequence[int]) -> None:
     if request.seeds is not None and request.seeds < 1:
-        raise ArgumentError(f"seeds must be at least 1, got {request.seeds}", "3 to screen, 5 to claim, 10 for a headline")
+        raise ArgumentError(
+            f"seeds must be at least 1, got {request.seeds}", "3 to screen, 5 to claim, 10 for a headline"
+        )
     if not request.candidates:
         raise ArgumentError("there is no tokenizer to train a model on", "give recipes or files with --tokenizers")
     if request.match not in ("bytes", "flops", "params"):
@@ -234,9 +236,7 @@ def _check(request: Request, chosen: Preset, budgets: Sequence[int]) -> None:
         )
 
 
-def drawn(
-    texts: Texts, n_bytes: int, domains: Sequence[str] | None
-) -> tuple[Texts, tuple[str, ...] | None]:
+def drawn(texts: Texts, n_bytes: int, domains: Sequence[str] | None) -> tuple[Texts, tuple[str, ...] | None]:
     """Return documents of the lowest content hash up to `n_bytes`, in the order they had, with their domains.
 
     All where they are not more. Whole documents, one at least; a document that does not fit any more is passed over.
@@ -246,7 +246,7 @@ def drawn(
         return texts, named
     hashes = content_hashes(texts.documents, "grid", 0)
     left = n_bytes
-    taken = set()
+    taken: set[int] = set()
     for place in sorted(range(texts.n_documents), key=lambda i: (hashes[i], i)):
         if len(texts.documents[place]) <= left or not taken:
             taken.add(place)
@@ -261,7 +261,9 @@ def _arm(request: Request, candidate: "Candidate", chosen: Preset, train: Texts)
     about = Arm(name, recipe, candidate.fingerprint, candidate.unit, candidate.n_ids)
     has_eos = candidate.tokenizer is not None and "<|endoftext|>" in candidate.tokenizer.special_tokens
     config = chosen.config(candidate.n_ids + (not has_eos))
-    arm = GridArm(candidate, about, config, _tokens_per_byte(candidate, train), 0.0, _lost(candidate, request.validation))
+    arm = GridArm(
+        candidate, about, config, _tokens_per_byte(candidate, train), 0.0, _lost(candidate, request.validation)
+    )
     return _with_config(arm, config, train)
 
 
@@ -340,7 +342,9 @@ class Probes:
             data = json.loads(self.path.read_text(encoding="utf-8"))
             return {float(factor): None if value is None else float(value) for factor, value in data.items()}
         except (ValueError, AttributeError, TypeError):
-            raise FormatError(f"{self.path.name} is damaged", "take the file away, and its runs are done again") from None
+            raise FormatError(
+                f"{self.path.name} is damaged", "take the file away, and its runs are done again"
+            ) from None
 
     def add(self, factor: float, value: float | None) -> None:
         """Keep what came out."""
@@ -433,7 +437,9 @@ def side_by_side(grid: Grid) -> tuple[int, int]:
     """Return how many works run at once, and the threads of each: a processor each, but all for one on a GPU."""
     import os
 
-    there = grid.request.threads or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
+    there = grid.request.threads or len(
+        os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    )
     if devices.device().type != "cpu":
         return 1, there
     return max(1, min(there, len(grid.arms) * max(len(grid.seeds), len(probing.FACTORS)))), 1
@@ -532,6 +538,8 @@ def _tidy(grid: Grid) -> None:
 
 # -- records
 
+_TOLD_SETTINGS = ("bytes_per_step", "stride_bytes", "weight_decay", "clip", "objective", "precision")
+
 
 def _write(grid: Grid, run: Run, lr: float | None, record: RunRecord) -> None:
     write_record(grid.folder, _name(run, grid.key(run, lr)), record)
@@ -539,6 +547,7 @@ def _write(grid: Grid, run: Run, lr: float | None, record: RunRecord) -> None:
 
 def _base(grid: Grid, run: Run, lr: float | None) -> dict[str, Any]:
     """Return what a record says before anything was trained."""
+    settings = grid.settings(lr or grid.preset.lr, run.seed)
     config = replace(run.arm.config, seed=run.seed)
     counts = cost.parameters(config)
     model = asdict(config) | {
@@ -561,9 +570,10 @@ def _base(grid: Grid, run: Run, lr: float | None) -> dict[str, Any]:
         "training": {
             "key": grid.key(run, lr),
             "lr": lr,
-            "bytes_per_step": grid.preset.bytes_per_step,
             "context_bytes": grid.preset.context_bytes,
             "schedule": asdict(grid.schedule(run.budget)),
+            **{name: getattr(settings, name) for name in _TOLD_SETTINGS},
+            "betas": [settings.beta1, settings.beta2],
         },
     }
 

@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import torch
@@ -143,7 +144,7 @@ class _Worker:
     """A process that carries works out."""
 
     def __init__(self, n_threads: int, heard: "queue.Queue[tuple[_Worker, Any]]") -> None:
-        places = os.pathsep.join(part or os.getcwd() for part in sys.path)
+        places = os.pathsep.join(part or str(Path.cwd()) for part in sys.path)
         environment = os.environ | {"PYTHONPATH": places, "OMP_NUM_THREADS": str(n_threads)}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bpe_lab_model.workers", str(n_threads)],
