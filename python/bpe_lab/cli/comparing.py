@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bpe_lab.cli import arguments
+from bpe_lab.cli import arguments, downstream
 from bpe_lab.cli.exits import Exit
 from bpe_lab.cli.terminal import Terminal, binary_stdout, duration
 from bpe_lab.errors import ArgumentError, UnsupportedError
@@ -55,10 +56,12 @@ def add_to(commands: arguments.Commands) -> None:
         "bpe-lab compare --lang ko\n"
         "bpe-lab compare --lang ko --corpus ko.txt --documents line --out result/\n"
         "bpe-lab compare --corpus ko.txt --tokenizers unit=jamo,vocab=8k o200k_base mine.json",
-        more="Without --corpus the embedded sample is used: a demonstration and no evidence.",
+        more="Without --corpus the embedded sample is used: a demonstration and no evidence. Where the companion model"
+        " is installed, `bpe-lab compare --lang ko` then trains small models for the loss columns, in minutes.",
     )
     _add_texts(parser)
     _add_studies(parser)
+    downstream.add_to(parser)
     _add_outputs(parser)
 
 
@@ -143,19 +146,31 @@ def mixes(text: str) -> tuple[str, ...]:
 def run_compare(args: argparse.Namespace, terminal: Terminal) -> int:
     """Compare, print, write."""
     from bpe_lab.compare.cache import Cache
-    from bpe_lab.compare.output import compare
+    from bpe_lab.compare.output import comparison, measure
     from bpe_lab.compare.presets import plan_of
 
     outputs = plan_outputs(args, terminal)
+    preset = downstream.preset_of(args)
     plan = plan_of(wishes(args))
     cache = Cache(None) if args.no_cache else Cache.of_user()
     with watching(terminal) as progress:
-        found = compare(plan, progress, cache=cache, vocab_dir=args.vocab_dir and Path(args.vocab_dir))
-    _print(found, outputs, terminal)
+        measured = measure(plan, progress, cache=cache, vocab_dir=args.vocab_dir and Path(args.vocab_dir))
+    found, failed = comparison(plan, measured.results, measured.seconds), None
+    if outputs.printed == "terminal":
+        _show(found, outputs, terminal, follows=preset is not None)
+    if preset:
+        training = downstream.Training(preset, args, cache)
+        found, failed = downstream.with_models(plan, measured, found, training, terminal)
+        if failed is None and outputs.printed == "terminal":
+            _show_loss(found, outputs, terminal)
+    if outputs.printed != "terminal":
+        binary_stdout().write(_as_bytes(found, outputs.printed, outputs.lang))
     for form, path in outputs.files.items():
         _write(_as_bytes(found, form, outputs.lang), path, args.force, terminal)
     if outputs.printed == "terminal":
         _last_line(outputs, terminal, args, found)
+    if failed and args.downstream:
+        raise failed
     return Exit.OK
 
 
@@ -180,10 +195,12 @@ def wishes(args: argparse.Namespace) -> "Wishes":
             "--parallel x.ko x.en, and --source ko=ko.txt en=en.txt for what is mixed",
         )
     read = _reader(args.documents, args.field)
+    held_out, domains = _held_out(args.eval, read) if args.eval else (None, None)
     return Wishes(
         lang=args.lang,
         corpus=read(args.corpus) if args.corpus else None,
-        held_out=read(args.eval) if args.eval else None,
+        held_out=held_out,
+        domains=domains,
         pairs=read_parallel(args.parallel) if args.parallel else None,
         gold=read_gold(args.gold) if args.gold else None,
         tokenizers=tuple(dict.fromkeys(args.tokenizers)) if args.tokenizers else None,
@@ -201,6 +218,18 @@ def _reader(documents: str, field: str) -> "Callable[[Sequence[str]], Texts]":
     from bpe_lab.compare.texts import read_texts
 
     return lambda sources: read_texts(sources, documents, field)
+
+
+def _held_out(files: Sequence[str], read: "Callable[[Sequence[str]], Texts]") -> "tuple[Texts, tuple[str, ...] | None]":
+    """Read what is measured on; of several files each is a kind of text of its own."""
+    if len(files) < 2:
+        return read(files), None
+    from bpe_lab.compare.texts import Texts
+
+    parts = [read([file]) for file in files]
+    documents = [document for part in parts for document in part.documents]
+    domains = tuple(part.name for part in parts for _ in part.documents)
+    return Texts("+".join(part.name for part in parts), documents), domains
 
 
 def _source(text: str) -> tuple[str, str]:
@@ -312,13 +341,17 @@ def _write(data: bytes, path: str, force: bool, terminal: Terminal) -> None:
 # -- what the terminal shows
 
 
-def _print(found: "Comparison", outputs: Outputs, terminal: Terminal) -> None:
-    if outputs.printed != "terminal":
-        binary_stdout().write(_as_bytes(found, outputs.printed, outputs.lang))
-        return
+def _show(found: "Comparison", outputs: Outputs, terminal: Terminal, *, follows: bool) -> None:
     from bpe_lab.cli.comparison_view import show
 
-    show(found.to_json(), terminal.console(), outputs.lang)
+    show(found.to_json(), terminal.console(), outputs.lang, loss_follows=follows)
+    sys.stdout.flush()
+
+
+def _show_loss(found: "Comparison", outputs: Outputs, terminal: Terminal) -> None:
+    from bpe_lab.cli.comparison_view import show_loss
+
+    show_loss(found.to_json(), terminal.console(), outputs.lang)
 
 
 def _last_line(outputs: Outputs, terminal: Terminal, args: argparse.Namespace, found: "Comparison") -> None:
@@ -328,6 +361,8 @@ def _last_line(outputs: Outputs, terminal: Terminal, args: argparse.Namespace, f
         terminal.say(f"report: {Path(report).resolve()}")
     elif not args.out:
         terminal.say("hint: --out FOLDER keeps this as JSON, CSV, Markdown and a report with charts")
+    if not found.to_json()["loss"]["available"] and not args.no_downstream and not args.downstream:
+        terminal.say(f"hint: {downstream.how_to_train()}")
 
 
 @contextmanager
@@ -348,8 +383,6 @@ def watching(terminal: Terminal) -> "Iterator[Callable[[Progress], None] | None]
 
 
 def _plain(terminal: Terminal) -> "Callable[[Progress], None]":
-    import time
-
     told = time.monotonic()
 
     def watch(progress: "Progress") -> None:

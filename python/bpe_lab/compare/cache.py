@@ -7,6 +7,7 @@ processes may use one cache. Knows nothing of what it keeps.
 import hashlib
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -111,9 +112,24 @@ class Cache:
         """Keep a JSON value."""
         return self.put(key, json.dumps(value, ensure_ascii=False).encode(), kind, label)
 
+    def folder_of(self, key: str, kind: str) -> Path:
+        """Return a folder that is kept under a key, made where it is not there; others go while the limit is passed.
+
+        For work of many steps, each of which leaves a file. What lies in it is whoever asked's to check.
+        """
+        assert self.folder is not None, "a cache that keeps nothing has no folders"
+        folder = self.folder / kind / key
+        folder.mkdir(parents=True, exist_ok=True)
+        _touch(folder)
+        self._evict(keep=folder)
+        return folder
+
+    def _folders(self) -> list[Path]:
+        return [] if self.folder is None else [path for path in self.folder.glob("*/*") if path.is_dir()]
+
     def entries(self) -> list[Entry]:
         """Return what is kept, the last used first."""
-        found = []
+        found = [Entry(p.name, p.parent.name, "", _folder_size(p), _used_at(p)) for p in self._folders()]
         for path in self._files():
             try:
                 stat = path.stat()
@@ -132,6 +148,9 @@ class Cache:
             size = _size(path)
             if _remove(path) and path.suffix == _SUFFIX:
                 n_entries, n_bytes = n_entries + 1, n_bytes + size
+        for folder in self._folders():
+            n_entries, n_bytes = n_entries + 1, n_bytes + _folder_size(folder)
+            shutil.rmtree(folder, ignore_errors=True)
         return n_entries, n_bytes
 
     def _path(self, key: str) -> Path | None:
@@ -148,7 +167,8 @@ class Cache:
     def _evict(self, keep: Path) -> None:
         """Take away what was used least until nine tenths of the limit are left, and parts of writes that died."""
         _remove_stale(self._files(".part"))
-        files = sorted((_used_at(path), path, _size(path)) for path in self._files())
+        files = [(_used_at(path), path, _size(path)) for path in self._files()]
+        files = sorted(files + [(_used_at(path), path, _folder_size(path)) for path in self._folders()])
         total = sum(size for _, _, size in files)
         if total <= self.limit_bytes:
             return
@@ -252,9 +272,13 @@ def _touch(path: Path) -> None:
         return
 
 
+def _folder_size(folder: Path) -> int:
+    return sum(_size(path) for path in folder.rglob("*") if path.is_file())
+
+
 def _remove(path: Path) -> bool:
     try:
-        path.unlink()
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     except OSError:
         return False
     return True

@@ -28,7 +28,10 @@ def summary(case: Case) -> list[dict[str, Any]]:
     effects = _unit_effect(case), _size_effect(case)
     of_loss = _loss(case) if case.models else _model_open(case)
     lines = (_choice(case), *effects, _few_documents(case), _dearest(case), of_loss)
-    return [says | {"strength": strength} for says, strength in (line for line in lines if line)]
+    told: list[dict[str, Any]] = [says | {"strength": strength} for says, strength in (line for line in lines if line)]
+    if case.models:
+        told[-1]["loss"] = True
+    return told
 
 
 def comparable(case: Case) -> list[Row]:

@@ -3,12 +3,17 @@
 Trains nothing itself: whoever calls gives what does (the companion model's `bpe_lab.downstream` entry point).
 """
 
-from collections.abc import Callable, Sequence
+import hashlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from bpe_lab.compare import studies
+from bpe_lab.compare.cache import Cache, key_of, program_version
 from bpe_lab.compare.loss import Models
 from bpe_lab.compare.plan import EVAL, Plan
 from bpe_lab.compare.run import Make, Result, Results
@@ -109,6 +114,36 @@ def request(
         threads=wanted.threads,
         resume=wanted.resume,
     )
+
+
+@contextmanager
+def run_folder(plan: Plan, preset: str, train: Train, out: Path | None, cache: Cache) -> Iterator[Path]:
+    """Give the folder of a grid's records: `OUT/runs`, else one in the cache, else one that goes away.
+
+    In the cache it is named after what decides the runs and is no part of their records: the texts, and the code of
+    whoever trains.
+    """
+    if out is not None:
+        folder = out / "runs"
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+    elif cache.folder is not None:
+        text = plan.model_text or plan.train
+        keys = (preset, text.content_key, plan.texts[EVAL].content_key)
+        yield cache.folder_of(key_of("runs", program_version(), _code_of(train), *keys), "runs")
+    else:
+        with TemporaryDirectory(prefix="bpe-lab-runs-") as name:
+            yield Path(name)
+
+
+def _code_of(train: Train) -> str:
+    """Return a digest of the package that trains: runs of other code are other runs."""
+    package = sys.modules.get(train.__module__.partition(".")[0])
+    digest = hashlib.sha256()
+    for place in getattr(package, "__path__", ()):
+        for path in sorted(Path(place).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def summarised(

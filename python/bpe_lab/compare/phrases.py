@@ -256,10 +256,10 @@ PHRASES: dict[str, Both] = {
     ),
     "loss-inside": both("how many bits a model spends inside a syllable", "모델이 음절 안에서 몇 비트를 쓰는지"),
     "carries": both(
-        "Yes, by these models ({verdict}): tokens that begin inside a syllable cost bits, so they tell something that the tokens"
-        " before them do not. Bits inside a syllable, over all syllables: {rows}.",
-        "이 모델들로 보면 그렇다({verdict}). 음절 안에서 시작하는 토큰에 비트가 드는데, 앞 토큰이 말하지 않은 것을 담고 있다는"
-        " 뜻이다. 음절 하나당 그 안에서 쓴 비트(모든 음절에 대해): {rows}.",
+        "Yes, by these models ({verdict}): tokens that begin inside a syllable cost bits, so they tell something"
+        " that the tokens before them do not. Bits inside a syllable, over all syllables: {rows}.",
+        "이 모델들로 보면 그렇다({verdict}). 음절 안에서 시작하는 토큰에 비트가 드는데, 앞 토큰이 말하지 않은 것을"
+        " 담고 있다는 뜻이다. 음절 하나당 그 안에서 쓴 비트(모든 음절에 대해): {rows}.",
     ),
     "carries-open": both(
         "Not resolved by these models ({verdict}). Bits inside a syllable, over all syllables: {rows}.",
