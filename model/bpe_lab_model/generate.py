@@ -57,6 +57,7 @@ class Step(NamedTuple):
     id: int
     probability: float
     """Of the draw: `drawn` of the choice taken."""
+    taken: Choice
     candidates: list[Choice]
     """The heaviest by the model, the heaviest first."""
     text: str
@@ -186,7 +187,8 @@ class Generation:
         self.n_new_tokens = 0
         self.ended = False
         """Whether the last token was the end of text."""
-        self._finished = False
+        self.finished = False
+        """Whether no token comes any more."""
         self._covers: tuple[list[Cover], Rest] = ([], Rest())
         if options.heal and self.prompt:
             self._covers = speaker.healer.covers(self.prompt)
@@ -209,11 +211,16 @@ class Generation:
         """The bytes after the prompt."""
         return self.data[len(self.prompt) :]
 
+    @property
+    def cache_bytes(self) -> int:
+        """Bytes of keys and values that are held now; 0 without a cache."""
+        return self._context.cache_bytes
+
     def __iter__(self) -> Iterator[Step]:
         return self
 
     def __next__(self) -> Step:
-        if self._finished or not self._context.has_room:
+        if self.finished or not self._context.has_room:
             raise StopIteration
         with torch.inference_mode():
             step = self._heal(*self._covers) if self._covers[0] else self._step()
@@ -229,12 +236,13 @@ class Generation:
             allowed[list(fitting)] = True
             allowed[self._speaker.eos] = not self._bound[1].data
         masked = logits.masked_fill(~allowed, -torch.inf)  # (V,)
-        id, choices, drawn = self._choose(masked, np.arange(len(masked)), logits)
+        _, taken, choices = self._choose(masked, np.arange(len(masked)))
+        id = taken.id
         if self._bound is not None:
             more = fitting.get(id)
             self._bound = None if more is None else (more, self._bound[1])
         self._take(id)
-        return Step(id, drawn, choices, "")
+        return Step(id, taken.drawn, taken, choices, "")
 
     def _heal(self, covers: list[Cover], rest: Rest) -> Step:
         """Take one of the covers of the prompt by their probability."""
@@ -242,22 +250,21 @@ class Generation:
         scores = self._context.scores(covers)  # as many as the covers have tokens
         tokens = np.concatenate([cover.tokens for cover in covers])
         cover_of = np.repeat(np.arange(len(covers)), [len(cover.tokens) for cover in covers])
-        place, choices, drawn = self._choose(scores, tokens, scores)
-        cover, id = covers[cover_of[place]], int(tokens[place])
+        place, taken, choices = self._choose(scores, tokens)
+        cover, id = covers[cover_of[place]], taken.id
         more = self._speaker.healer.after(cover, id, rest)
         self._bound = None if more is None else (more, rest)
         self._read(cover.before)
         self._take(id)
-        return Step(id, drawn, choices, "", cover.n_symbols)
+        return Step(id, taken.drawn, taken, choices, "", cover.n_symbols)
 
-    def _choose(self, scores: Tensor, ids: "NDArray[np.int64]", model: Tensor) -> tuple[int, list[Choice], float]:
-        """Return the place of the one taken among `scores`, the heaviest choices, and the taken one's probability."""
+    def _choose(self, scores: Tensor, ids: "NDArray[np.int64]") -> tuple[int, Choice, list[Choice]]:
+        """Return the place of the one taken among `scores`, itself, and the heaviest ones."""
         places, probabilities = choose(scores[None], self._options.sampling, self._generator)
-        place = int(places[0])
-        best = model.topk(min(self._options.n_candidates, len(model))).indices.tolist()
-        shares = model.double().softmax(-1)
-        choices = [Choice(int(ids[at]), float(shares[at]), float(probabilities[0, at])) for at in best]
-        return place, choices, float(probabilities[0, place])
+        model, drawn = scores.double().softmax(-1), probabilities[0]
+        best = scores.topk(min(self._options.n_candidates, len(scores))).indices.tolist()
+        made = [Choice(int(ids[at]), float(model[at]), float(drawn[at])) for at in (int(places[0]), *best)]
+        return int(places[0]), made[0], [choice for choice in made[1:] if choice.model > 0]
 
     def _read(self, ids: Sequence[int]) -> None:
         """Let the model read tokens that are not new."""
@@ -274,18 +281,18 @@ class Generation:
         enough = len(self._spoken.data) - len(self.prompt) >= (options.n_bytes or np.inf)
         # A token that spells nothing (a stray filler) must not go on for ever.
         most = options.n_tokens or 4 * (options.n_bytes or 0) + 64
-        self._finished = (self.ended and options.stops) or enough or self.n_new_tokens >= most
-        if self.ended and not self._finished:
+        self.finished = (self.ended and options.stops) or enough or self.n_new_tokens >= most
+        if self.ended and not self.finished:
             self._context.restart()
-        elif not self._finished:
+        elif not self.finished:
             self._context.read([(id, size)])
-            self._finished = not self._context.has_room
+            self.finished = not self._context.has_room
 
     def _said(self, id: int) -> str:
         """Return the characters that the last token made whole; at the end also what waits."""
         if self.ended:
             return self._spoken.finish(broken=True)
-        return self._spoken.text() + (self._spoken.finish(broken=False) if self._finished else "")
+        return self._spoken.text() + (self._spoken.finish(broken=False) if self.finished else "")
 
 
 def _fitted(prompt: bytes, speaker: Speaker, options: Options) -> bytes:
@@ -339,6 +346,11 @@ class Context:
     def n_bytes(self) -> int:
         """Bytes of the text that is seen: of all tokens but the first, which stands before it."""
         return sum(self._sizes[1:])
+
+    @property
+    def cache_bytes(self) -> int:
+        """Bytes of keys and values."""
+        return self._cache.size_bytes if self._cache is not None and self._is_cached else 0
 
     @property
     def has_room(self) -> bool:

@@ -64,7 +64,7 @@ class Copies:
     """Looks for the strings of 20 characters of samples in a text that streams by, exactly.
 
     Memory is that of the samples and of one block: the text is hashed as it passes, and a string of it is compared
-    where its hash is one of a sample's. About 8 MB of Korean a second.
+    where its hash is one of a sample's. About 10 MB of Korean a second.
     """
 
     samples: Sequence[str]

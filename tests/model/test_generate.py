@@ -322,7 +322,7 @@ def test_what_is_seen_fits_the_context(tokenizer: Tokenizer) -> None:
         text = speaker.generate("오늘 날씨가 정말 좋습니다", Options(n_bytes=300, beyond=beyond))  # type: ignore[arg-type]
         for _ in text:
             seen = text._context
-            assert seen.n_bytes < 48 or text._finished
+            assert seen.n_bytes < 48 or text.finished
             assert len(seen._tokens) == len(seen._sizes) <= 49
 
 
