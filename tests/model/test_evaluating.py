@@ -14,6 +14,7 @@ from bpe_lab import sample
 from bpe_lab.cli import main
 from bpe_lab.cli.exits import Exit
 from bpe_lab.compare.candidates import Ours
+from bpe_lab.compare.closed import train_closed
 from bpe_lab.shards import write_shards
 from bpe_lab_model import bpb, checkpoint
 from bpe_lab_model.gpt import GPT, Config
@@ -133,6 +134,7 @@ def test_a_checkpoint_without_a_tokenizer_takes_one(run: Any) -> None:
         ("bare --corpus news.txt", Exit.USAGE, "holds no tokenizer"),
         ("nowhere shards", Exit.INPUT, "holds no checkpoint"),
         ("run nowhere", Exit.INPUT, "no folder of shards"),
+        ("run news.txt", Exit.USAGE, "--corpus news.txt"),
         ("run shards --stride 0%", Exit.USAGE, "above 0%"),
         ("run shards --stride 129", Exit.USAGE, "stride_bytes must be from 1 to the context"),
     ],
@@ -151,3 +153,14 @@ def test_a_longer_context_needs_positions_that_reach(run: Any, place: Path) -> N
     assert run("run", "shards", "--context", "256")[0] == Exit.OK
     code, _, talk = run("learned", "shards", "--context", "400")
     assert code != Exit.INTERNAL and "position" in talk, talk
+
+
+def test_a_tokenizer_that_loses_text_is_marked(run: Any, place: Path) -> None:
+    closed = train_closed("chars", "char", 60, TEXTS[:2])
+    shards = write_shards(place / "closed", closed, {"train": TEXTS, "validation": TEXTS}, force=True)
+    model = GPT(Config(shards.vocab_size, context_bytes=128, n_layers=1, n_heads=2, d_model=16))
+    checkpoint.save(place / "lossy", model, None, {"tokenizer": {"fingerprint": closed.fingerprint}}, force=True)
+    code, said, talk = run("lossy", "closed")
+    assert code == Exit.OK and "the tokenizer loses text" in talk
+    assert "by byte of the syllable" not in said
+    assert json.loads(run("lossy", "closed", "--json")[1])["lossy"] is True

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpe_lab.cli import arguments
@@ -177,6 +178,10 @@ def evaluate(args: argparse.Namespace) -> Evaluated:
 def _from_shards(args: argparse.Namespace, loaded: "Checkpoint") -> "tuple[ShardSplit, Candidate | None, bool, str]":
     from bpe_lab.shards import Shards
 
+    if Path(args.shards).is_file():
+        raise ArgumentError(
+            f"{args.shards} is a file and no folder of shards", f"--corpus {args.shards} scores its text"
+        )
     shards = Shards.open(args.shards).require(loaded.fingerprint)
     candidate = _candidate(args, loaded)
     if candidate is None and shards.tokenizer_path is not None:
