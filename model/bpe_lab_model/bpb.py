@@ -82,7 +82,8 @@ def score(
         model: a causal one; a two-way model has no probability of a text.
         split: documents as tokens, of the tokenizer that the model was trained with.
         eos: the id before the first token of a document and behind its last.
-        candidate: the tokenizer; without it nothing is said by class of token.
+        candidate: the tokenizer; without it nothing is said by class of token. One that loses text is scored as any
+            other: to mark it is the caller's part.
         context_bytes: C. A longer one than in training is allowed where positions can be extended.
         stride_bytes: C/2 where not given; a window after the first scores what begins in its last `stride_bytes`.
         max_tokens: padded tokens of a batch; changes speed and memory, not the result.
@@ -229,12 +230,15 @@ def losses(
 
 @contextmanager
 def _scoring(model: "GPT") -> Iterator[None]:
-    """Switch dropout, gradients and TF32 off, and back to what they were."""
+    """Switch dropout, gradients and TF32 off, and back to what they were.
+
+    Not `inference_mode`: what a model keeps from a forward in it could not be trained with afterwards.
+    """
     was_training, precision = model.training, torch.get_float32_matmul_precision()
     model.eval()
     torch.set_float32_matmul_precision("highest")
     try:
-        with torch.inference_mode():
+        with torch.no_grad():
             yield
     finally:
         model.train(was_training)
