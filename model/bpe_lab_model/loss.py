@@ -3,7 +3,8 @@
 `summed_nats` makes the gradients of hidden states and head weight in the forward, chunk by chunk, while the logits are
 at hand, so nothing of size (rows, vocabulary) is kept: memory is one chunk of logits and one gradient of the weight,
 whatever the batch. Logits, log-sum-exp and gradients are float32 also where hidden states are bfloat16, since bfloat16
-logits are up to 0.04 nats off; nats are added up in float64. Averages nothing: a caller divides by what it counted.
+logits are up to 0.04 nats off; nats are added up in float64. Under autocast on CUDA, training's products have bfloat16
+factors and float32 results; scoring's never do. Averages nothing: a caller divides by what it counted.
 """
 
 import torch
@@ -69,8 +70,9 @@ class _SummedNats(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, hidden, weight, targets, n_vocab, chunk):  # type: ignore[no-untyped-def]
+        low = hidden.is_cuda and torch.is_autocast_enabled("cuda")
         with torch.autocast(hidden.device.type, enabled=False):
-            nats, ctx.grad_hidden, ctx.grad_weight = _nats_and_gradients(hidden, weight, targets, n_vocab, chunk)
+            nats, ctx.grad_hidden, ctx.grad_weight = _nats_and_gradients(hidden, weight, targets, n_vocab, chunk, low)
         return nats
 
     @staticmethod
@@ -86,36 +88,54 @@ class _SummedNats(torch.autograd.Function):
 
 
 def _nats_and_gradients(
-    hidden: Tensor, weight: Tensor, targets: Tensor, n_vocab: int, chunk: int
+    hidden: Tensor, weight: Tensor, targets: Tensor, n_vocab: int, chunk: int, low: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the sum of nats, and its gradients by hidden states and weight in their dtypes."""
-    kept = _scored(targets)
-    targets = targets[kept]  # (n,)
-    vocabulary = weight[:n_vocab].float()  # (V, d)
-    grad_hidden = torch.zeros_like(hidden)  # (N, d)
+    """Return the sum of nats in float64, and its gradients by hidden states and weight in their dtypes."""
+    kept = _scored(targets)  # (n,)
+    states, targets = (hidden, targets) if len(kept) == len(targets) else (hidden[kept], targets[kept])
+    vocabulary = _factor(weight[:n_vocab], low)  # (V, d)
+    grads = torch.empty_like(states)  # (n, d)
     grad_weight = torch.zeros(weight.shape, dtype=torch.float32, device=weight.device)  # (V_pad, d)
-    nats = torch.zeros((), dtype=torch.float64, device=hidden.device)
-    buffer = torch.empty(min(chunk, len(kept)), n_vocab, dtype=torch.float32, device=hidden.device)  # (chunk, V)
-    for rows, target in zip(torch.split(kept, chunk), torch.split(targets, chunk), strict=True):
-        states = hidden[rows].float()  # (rows, d)
-        logits = torch.mm(states, vocabulary.t(), out=buffer[: len(rows)])  # (rows, V)
-        nats += _into_gradient(logits, target[:, None])
-        grad_hidden[rows] = (logits @ vocabulary).to(hidden.dtype)  # (rows, d)
-        grad_weight[:n_vocab].addmm_(logits.t(), states)  # (V, d)
-    return nats, grad_hidden, grad_weight.to(weight.dtype)
+    chances = torch.empty(len(kept), 1, dtype=torch.float32, device=hidden.device)  # (n, 1)
+    for start in range(0, len(kept), chunk):
+        rows = slice(start, start + chunk)
+        factor = _factor(states[rows], low)  # (rows, d)
+        logits = _product(factor, vocabulary.t())  # (rows, V)
+        chances[rows] = _into_gradient(logits, targets[rows, None])
+        logits = _factor(logits, low)
+        grads[rows] = _product(logits, vocabulary)  # (rows, d)
+        if low:
+            grad_weight[:n_vocab] += _product(logits.t(), factor)  # (V, d)
+        else:
+            grad_weight[:n_vocab].addmm_(logits.t(), factor)  # (V, d)
+    nats = -chances.log().squeeze(1)  # (n,)
+    lost = (chances.squeeze(1) < _LEAST_CHANCE).nonzero().squeeze(1)
+    if len(lost):
+        nats[lost] = token_nats(states[lost], weight, targets[lost], n_vocab, chunk)
+    if states is not hidden:
+        grads = torch.zeros_like(hidden).index_copy_(0, kept, grads)  # (N, d)
+    return nats.double().sum(), grads, grad_weight.to(weight.dtype)
+
+
+_LEAST_CHANCE = 1e-30
+"""Below it float32 has few digits or none, and the log-sum-exp is made from the logits again."""
 
 
 def _into_gradient(logits: Tensor, target: Tensor) -> Tensor:
-    """Turn logits (rows, V) into softmax - onehot in place, and return the sum of nats in float64.
-
-    The log-sum-exp is the greatest logit less the log of its probability, which is at least 1/V: one exp an element.
-    """
-    picked = logits.gather(1, target)  # (rows, 1)
-    highest = logits.amax(1, keepdim=True)  # (rows, 1)
+    """Turn logits (rows, V) into softmax - onehot in place, and return the targets' probabilities (rows, 1)."""
     torch.softmax(logits, 1, out=logits)
-    log_sum = highest - logits.amax(1, keepdim=True).log_()  # (rows, 1)
-    logits.scatter_add_(1, target, torch.full_like(picked, -1))
-    return (log_sum - picked).double().sum()
+    chances = logits.gather(1, target)  # (rows, 1)
+    logits.scatter_(1, target, chances - 1)
+    return chances
+
+
+def _factor(x: Tensor, low: bool) -> Tensor:
+    return x.bfloat16() if low else x.float()
+
+
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    """Return a @ b in float32, also where the factors are bfloat16 (CUDA alone can do that)."""
+    return torch.mm(a, b) if a.dtype == torch.float32 else torch.mm(a, b, out_dtype=torch.float32)
 
 
 def _scored(targets: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ al. 2025 (arXiv 2503.10622). They stand before attention, before the MLP and bef
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 NORMS = ("layernorm", "rmsnorm", "dyt", "none")
@@ -34,7 +35,31 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the normed x: (..., width)."""
+        if x.is_cpu and x.dtype == torch.float32 and not torch.compiler.is_compiling():
+            return _RMSNormOnCPU.apply(x, self.weight)  # type: ignore[no-any-return, no-untyped-call]
         return F.rms_norm(x, self.weight.shape, self.weight, EPSILON)
+
+
+class _RMSNormOnCPU(torch.autograd.Function):
+    """`F.rms_norm`, which is a row of small operations on a CPU: forward and backward take a third of its time."""
+
+    @staticmethod
+    def forward(ctx, x, weight):  # type: ignore[no-untyped-def]
+        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)  # (..., 1)
+        scale = length.square_().div_(x.shape[-1]).add_(EPSILON).rsqrt_()  # (..., 1)
+        normed = x * scale  # (..., width)
+        ctx.save_for_backward(normed, weight, scale)
+        return normed * weight
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx, grad):  # type: ignore[no-untyped-def]
+        normed, weight, scale = ctx.saved_tensors
+        products = grad * normed  # (..., width)
+        grad_weight = products.flatten(0, -2).sum(0)  # (width,)
+        along = (products @ weight)[..., None].div_(normed.shape[-1])  # (..., 1)
+        grad_x = torch.mul(grad, weight, out=products).addcmul_(normed, along, value=-1).mul_(scale)
+        return grad_x, grad_weight
 
 
 class DyT(nn.Module):
