@@ -244,7 +244,7 @@ def drawn(texts: Texts, n_bytes: int, domains: Sequence[str] | None) -> tuple[Te
     named = None if domains is None else tuple(domains)
     if texts.n_bytes <= n_bytes:
         return texts, named
-    hashes = content_hashes(texts.documents, "grid", 0)
+    hashes = list(content_hashes(texts.documents, "grid", 0))
     left = n_bytes
     taken: set[int] = set()
     for place in sorted(range(texts.n_documents), key=lambda i: (hashes[i], i)):

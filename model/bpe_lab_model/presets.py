@@ -98,11 +98,11 @@ class Preset:
 _EVERY = (
     Preset(
         "demo", "the embedded sample, several epochs: shows the table and proves nothing",
-        2, 4, 64, 512, 400_000, 2_048, 4e-3, (0.5, 1.0), 2, 40_000, 12_000, (2_048,),
+        2, 4, 64, 512, 400_000, 1_024, 6e-3, (0.25, 1.0), 2, 40_000, 12_000, (2_048,),
     ),
     Preset(
         "study", "many small questions: 200 KB an arm on a small trunk",
-        2, 4, 64, 512, 200_000, 2_048, 4e-3, (1.0,), 3, 60_000, 30_000, (2_048, 4_096),
+        2, 4, 64, 512, 200_000, 1_024, 6e-3, (1.0,), 3, 60_000, 30_000, (2_048, 4_096),
     ),
     Preset(
         "cpu-nano", "about a minute a run on two cores",

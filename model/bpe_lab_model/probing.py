@@ -65,7 +65,7 @@ def hold_back(texts: Texts, n_bytes: int) -> tuple[Texts, Texts]:
     Raises:
         CorpusError: all documents are the same.
     """
-    hashes = content_hashes(texts.documents, "probe", 0)
+    hashes = list(content_hashes(texts.documents, "probe", 0))
     limit = min(n_bytes, HELD_BACK * texts.n_bytes)
     held: set[int] = set()
     total = 0

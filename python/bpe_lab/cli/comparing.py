@@ -62,7 +62,7 @@ def add_to(commands: arguments.Commands) -> None:
     _add_texts(parser)
     _add_studies(parser)
     downstream.add_to(parser)
-    _add_outputs(parser)
+    add_outputs(parser)
 
 
 def _add_texts(parser: arguments.Parser) -> None:
@@ -99,7 +99,8 @@ def _add_studies(parser: arguments.Parser) -> None:
     group.add_argument("--no-cache", action="store_true", help="train and measure everything anew, and keep nothing")
 
 
-def _add_outputs(parser: arguments.Parser) -> None:
+def add_outputs(parser: arguments.Parser) -> None:
+    """Add what says where the comparison goes."""
     group = parser.add_argument_group("output")
     forms = group.add_mutually_exclusive_group()
     forms.add_argument("--json", action="store_true", help="print JSON (docs/compare.md has its schema) instead")
@@ -157,16 +158,16 @@ def run_compare(args: argparse.Namespace, terminal: Terminal) -> int:
         measured = measure(plan, progress, cache=cache, vocab_dir=args.vocab_dir and Path(args.vocab_dir))
     found, failed = comparison(plan, measured.results, measured.seconds), None
     if outputs.printed == "terminal":
-        _show(found, outputs, terminal, follows=preset is not None)
+        show(found, outputs, terminal, follows=preset is not None)
     if preset:
         training = downstream.Training(preset, args, cache)
         found, failed = downstream.with_models(plan, measured, found, training, terminal)
         if failed is None and outputs.printed == "terminal":
-            _show_loss(found, outputs, terminal)
+            show_loss(found, outputs, terminal)
     if outputs.printed != "terminal":
-        binary_stdout().write(_as_bytes(found, outputs.printed, outputs.lang))
+        binary_stdout().write(as_bytes(found, outputs.printed, outputs.lang))
     for form, path in outputs.files.items():
-        _write(_as_bytes(found, form, outputs.lang), path, args.force, terminal)
+        write(as_bytes(found, form, outputs.lang), path, args.force, terminal)
     if outputs.printed == "terminal":
         _last_line(outputs, terminal, args, found)
     if failed and args.downstream:
@@ -277,10 +278,10 @@ def _typed(args: argparse.Namespace) -> Iterator[str]:
         if name in ("samples", "mix"):
             yield ",".join(f"{part:g}%" if isinstance(part, float) else part for part in value)
         else:
-            yield from (_named(part) for part in (value if isinstance(value, list) else [str(value)]))
+            yield from (named(part) for part in (value if isinstance(value, list) else [str(value)]))
 
 
-def _named(word: str) -> str:
+def named(word: str) -> str:
     """Return a file's name without its folder (also after NAME=), any other word as it is."""
     name, equals, file = word.rpartition("=")
     return f"{name}{equals}{Path(file).name}" if Path(file).exists() else word
@@ -321,7 +322,8 @@ def _check_report() -> None:
         raise UnsupportedError("the report needs packages that are not installed", "pip install 'bpe-lab[report]'")
 
 
-def _as_bytes(found: "Comparison", form: str, lang: str) -> bytes:
+def as_bytes(found: "Comparison", form: str, lang: str) -> bytes:
+    """Return a comparison as `json`, `csv`, `markdown` or `report`."""
     if form == "json":
         return json.dumps(found.to_json(), ensure_ascii=False).encode() + b"\n"
     if form == "report":
@@ -331,7 +333,8 @@ def _as_bytes(found: "Comparison", form: str, lang: str) -> bytes:
     return (found.to_csv() if form == "csv" else found.to_markdown(lang)).encode()
 
 
-def _write(data: bytes, path: str, force: bool, terminal: Terminal) -> None:
+def write(data: bytes, path: str, force: bool, terminal: Terminal) -> None:
+    """Write an output whole."""
     from bpe_lab.cli.output import open_whole
 
     with open_whole(path, terminal, force=force) as f:
@@ -341,17 +344,19 @@ def _write(data: bytes, path: str, force: bool, terminal: Terminal) -> None:
 # -- what the terminal shows
 
 
-def _show(found: "Comparison", outputs: Outputs, terminal: Terminal, *, follows: bool) -> None:
-    from bpe_lab.cli.comparison_view import show
+def show(found: "Comparison", outputs: Outputs, terminal: Terminal, *, follows: bool) -> None:
+    """Print what is measured; where the loss `follows`, what needs it is left for later."""
+    from bpe_lab.cli import comparison_view
 
-    show(found.to_json(), terminal.console(), outputs.lang, loss_follows=follows)
+    comparison_view.show(found.to_json(), terminal.console(), outputs.lang, loss_follows=follows)
     sys.stdout.flush()
 
 
-def _show_loss(found: "Comparison", outputs: Outputs, terminal: Terminal) -> None:
-    from bpe_lab.cli.comparison_view import show_loss
+def show_loss(found: "Comparison", outputs: Outputs, terminal: Terminal) -> None:
+    """Print what models made of it."""
+    from bpe_lab.cli import comparison_view
 
-    show_loss(found.to_json(), terminal.console(), outputs.lang)
+    comparison_view.show_loss(found.to_json(), terminal.console(), outputs.lang)
 
 
 def _last_line(outputs: Outputs, terminal: Terminal, args: argparse.Namespace, found: "Comparison") -> None:
