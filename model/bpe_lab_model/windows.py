@@ -109,7 +109,7 @@ def steps(
     total = round(float(epochs or 0) * index.n_bytes) if total_bytes is None else total_bytes
     rows = _Rows(index, Objective(canonical(objective), index.split.vocab_size), seed, max_tokens, pack)
     seen = start_bytes
-    for chosen in _step_windows(index, bytes_per_step, seed, start_bytes, total):
+    for chosen in step_windows(index, bytes_per_step, seed, start_bytes, total):
         n_bytes = int(index.bytes_of(chosen.numbers).sum())
         windows = index.windows(chosen.numbers)
         scored = np.flatnonzero(windows.n_scored > 0)
@@ -127,20 +127,20 @@ def _check(**numbers: int) -> None:
 
 
 @dataclass(frozen=True)
-class _Chosen:
+class Placed:
     """Placed windows, and the epoch in which each is met."""
 
     numbers: Ints
+    """See `WindowIndex.places`."""
     epochs: Ints
 
-    def take(self, places: Ints) -> "_Chosen":
-        return _Chosen(self.numbers[places], self.epochs[places])
+    def take(self, places: Ints) -> "Placed":
+        """Return some of them."""
+        return Placed(self.numbers[places], self.epochs[places])
 
 
-def _step_windows(
-    index: WindowIndex, bytes_per_step: int, seed: int, start_bytes: int, total: int
-) -> Iterator[_Chosen]:
-    """Yield the windows of each step."""
+def step_windows(index: WindowIndex, bytes_per_step: int, seed: int, start_bytes: int, total: int) -> Iterator[Placed]:
+    """Yield the windows of each step of `steps`, in order. Looks at no token."""
     if start_bytes < 0:
         raise ArgumentError(f"start_bytes must be at least 0, got {start_bytes}")
     per_epoch, seen = index.n_bytes, start_bytes
@@ -150,15 +150,15 @@ def _step_windows(
     at = _place_after(ends, start_bytes - epoch * per_epoch)
     while seen < total:
         wanted = min(seen + bytes_per_step, total)
-        parts: list[_Chosen] = []
+        parts: list[Placed] = []
         while seen < wanted:
             if at == len(order):
                 epoch, at = epoch + 1, 0
                 order, ends = _epoch(index, seed, epoch)
             stop = min(int(np.searchsorted(ends, wanted - epoch * per_epoch)) + 1, len(order))
-            parts.append(_Chosen(order[at:stop], np.full(stop - at, epoch)))
+            parts.append(Placed(order[at:stop], np.full(stop - at, epoch)))
             at, seen = stop, epoch * per_epoch + int(ends[stop - 1])
-        yield _Chosen(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("numbers", "epochs")))
+        yield Placed(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("numbers", "epochs")))
 
 
 def _epoch(index: WindowIndex, seed: int, epoch: int) -> tuple[Ints, Ints]:
@@ -226,7 +226,7 @@ class _Rows:
         n_tokens = self._index.n_tokens_of(windows.document)
         return int(self._objective.n_targets(windows.n_scored, windows.last - np.minimum(windows.last, n_tokens)).sum())
 
-    def batches(self, chosen: _Chosen, windows: Windows) -> Iterator[Batch]:
+    def batches(self, chosen: Placed, windows: Windows) -> Iterator[Batch]:
         """Yield batches of windows that are sorted by length, the longest first."""
         if not len(windows):
             return
@@ -236,14 +236,14 @@ class _Rows:
         rows, sizes = list(self.made(chosen, windows)), self._index.bytes_of(chosen.numbers)
         yield from (self._packed if self._pack else self._padded)(rows, sizes)
 
-    def _plain(self, chosen: _Chosen, windows: Windows) -> Iterator[Batch]:
+    def _plain(self, chosen: Placed, windows: Windows) -> Iterator[Batch]:
         """Yield batches of what the index gathers at once: no Python a row."""
         sizes = self._index.bytes_of(chosen.numbers)
         for part in by_padded_size(windows.n_tokens, self._max_tokens):
             inputs, targets = self._index.gather(windows.take(np.arange(len(windows))[part]))
             yield Batch(torch.from_numpy(inputs), torch.from_numpy(targets), n_bytes=int(sizes[part].sum()))
 
-    def made(self, chosen: _Chosen, windows: Windows) -> Iterator[Row]:
+    def made(self, chosen: Placed, windows: Windows) -> Iterator[Row]:
         """Yield the row of each window."""
         _, k = self._index.places(chosen.numbers)
         inputs, targets = self._index.gather(windows)
@@ -262,13 +262,15 @@ class _Rows:
             yield batch
 
     def _packed(self, rows: Sequence[Row], sizes: Ints) -> Iterator[Batch]:
-        """Yield batches of packed rows, each as long as the longest window."""
+        """Yield batches of packed rows, each as long as a window can be."""
         lengths = [len(row.inputs) for row in rows]
-        bins = pack_lengths(lengths, lengths[0])
-        n_rows = max(1, self._max_tokens // lengths[0])
+        capacity = max(lengths[0], min(self._index.context_bytes + 1, self._max_tokens))
+        bins = pack_lengths(lengths, capacity)
+        capacity = max(sum(lengths[i] for i in places) for places in bins)
+        n_rows = max(1, self._max_tokens // capacity)
         for start in range(0, len(bins), n_rows):
             group = bins[start : start + n_rows]
-            packed = [pack_rows([rows[i] for i in places], lengths[0], self._index.eos) for places in group]
+            packed = [pack_rows([rows[i] for i in places], capacity, self._index.eos) for places in group]
             inputs, targets, segments, positions = (
                 torch.from_numpy(np.stack(part)) for part in zip(*packed, strict=True)
             )
@@ -364,7 +366,7 @@ class TokenWindows(torch.utils.data.Dataset[dict[str, Tensor]]):
 
     def __getitem__(self, i: int) -> dict[str, Tensor]:
         """Return inputs (T,), targets (T,) and, with seq2seq, prefix ()."""
-        one = _Chosen(np.array([self.index.number(i)]), np.array([self.epoch]))
+        one = Placed(np.array([self.index.number(i)]), np.array([self.epoch]))
         rows = _Rows(self.index, self._objective, self._seed, 1, False)
         row = next(rows.made(one, self.index.windows(one.numbers)))
         found = {"inputs": torch.from_numpy(row.inputs), "targets": torch.from_numpy(row.targets)}

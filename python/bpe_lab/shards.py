@@ -71,6 +71,7 @@ class ShardSplit:
     vocab_size: int
     """Rows that a model needs: the tokenizer's ids, and one more where it has no end of text."""
     max_token_bytes: int
+    """Of the longest token, or of the longest document that became none."""
     text_sha256: str
     """Of the documents one after another."""
     folder: Path | None = None
@@ -597,18 +598,19 @@ def _check_tiling(
         raise FormatError(f"{candidate.name}: byte ends of tokens fall within a document", "report this")
 
 
-def token_bytes_most(ends: "NDArray[Any]", n_tokens_of: "NDArray[Any]") -> int:
-    """Return the bytes of the longest token."""
+def token_bytes_most(ends: "NDArray[Any]", n_tokens_of: "NDArray[Any]", n_bytes_of: "NDArray[Any]") -> int:
+    """Return the bytes of the longest token, or of the longest document that became none (its text is lost)."""
     import numpy as np
 
+    lost = int(n_bytes_of[n_tokens_of == 0].max(initial=0))
     if not len(ends):
-        return 0
+        return lost
     starts = np.empty_like(ends)
     starts[0] = 0
     starts[1:] = ends[:-1]
     firsts = np.cumsum(n_tokens_of)[:-1].astype(np.int64)
     starts[firsts[firsts < len(ends)]] = 0
-    return int((ends - starts).max())
+    return max(lost, int((ends - starts).max()))
 
 
 class _Side:
@@ -640,7 +642,9 @@ class _Side:
         self.n_documents += len(batch.hashes)
         self._n_tokens += len(batch.ids)
         self._n_bytes += int(batch.n_bytes_of.sum())
-        self._max_token_bytes = max(self._max_token_bytes, token_bytes_most(batch.ends, batch.n_tokens_of))
+        self._max_token_bytes = max(
+            self._max_token_bytes, token_bytes_most(batch.ends, batch.n_tokens_of, batch.n_bytes_of)
+        )
         for text in batch.texts:
             self._text.update(text)
         self._count_domains(batch)
@@ -765,6 +769,6 @@ def encode_split(
         tuple(encoder.domains),
         eos,
         vocab_size,
-        token_bytes_most(batch.ends, batch.n_tokens_of),
+        token_bytes_most(batch.ends, batch.n_tokens_of, batch.n_bytes_of),
         digest.hexdigest(),
     )
