@@ -173,7 +173,9 @@ class Trainer:
         self.status: Literal["ok", "diverged", "stopped"] = "ok"
         self.note = self.hint = ""
         self._gradients = _flat_gradients(model)
-        self._loss = torch.compile(model.loss, dynamic=True) if settings.compile else model.loss
+        if settings.compile:  # blocks alone: they are alike, so one compilation serves all of them
+            for block in model.blocks:
+                block.compile(dynamic=True)
         self._log = Log(folder) if folder is not None and world.is_first else None
         self._fixed_flops, self._flops_per_place = _flops(model)
 
@@ -296,7 +298,7 @@ class Trainer:
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)  # (2,)
         for batch in step.batches:
             with devices.autocast(self.device, self.dtype):
-                loss = self._loss(_placed(batch, self.device))  # ()
+                loss = self.model.loss(_placed(batch, self.device))  # ()
             (loss / step.n_targets).backward()  # type: ignore[no-untyped-call]
             sums[0] += loss.detach()
             sums[1] += float((_lengths(batch) ** 2).sum())

@@ -193,8 +193,8 @@ class Breaks:
     """Counts losses, and interrupts at one of them."""
 
     def __init__(self, one: Trainer, at: int) -> None:
-        self.loss, self.left = one._loss, at
-        one._loss = self  # type: ignore[assignment]
+        self.loss, self.left = one.model.loss, at
+        one.model.loss = self  # type: ignore[method-assign, assignment]
 
     def __call__(self, batch: Any) -> torch.Tensor:
         self.left -= 1
