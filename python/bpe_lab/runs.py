@@ -1,7 +1,7 @@
-"""RunRecord: what one training run of a language model did, as JSON. The contract between the companion model and `compare`.
+"""RunRecord: what one training run of a language model did, as JSON. Between the companion model and `compare`.
 
-A record holds raw counts (bytes, tokens, FLOPs, seconds, nats) and what decides them (seed, hashes, versions); tables are
-made of records, never the other way. Trains nothing, imports no torch.
+A record holds raw counts (bytes, tokens, FLOPs, seconds, nats) and what decides them (seed, hashes, versions); tables
+are made of records, never the other way. Trains nothing, imports no torch.
 """
 
 import hashlib
@@ -9,7 +9,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,7 +134,7 @@ class RunRecord:
 
     @property
     def key(self) -> str:
-        """SHA-256 over what decides the run: equal keys give equal runs on one machine, so a grid that resumes skips it."""
+        """SHA-256 over what decides the run: equal keys give equal runs on one machine; who resumes skips them."""
         return key_of(
             self.arm.fingerprint,
             self.seed,
@@ -147,8 +147,9 @@ class RunRecord:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `from_json` reads."""
-        return asdict(self)
+        """Return what `from_json` reads: plain JSON values; a number that is not finite becomes None."""
+        found: dict[str, Any] = _plain(self)
+        return found
 
     @classmethod
     def from_json(cls, data: Any) -> "RunRecord":
@@ -163,16 +164,45 @@ class RunRecord:
         try:
             given = {f.name: data[f.name] for f in fields(cls) if f.name in data}
             given["arm"] = Arm(**given["arm"])
-            given["curve"] = tuple(Point(**point) for point in given["curve"])
+            given["curve"] = tuple(_point(point) for point in given["curve"])
             given["scored"] = _scored(given["scored"])
             return cls(**given)
-        except (KeyError, TypeError, AttributeError) as e:
+        except (KeyError, TypeError, AttributeError, ValueError) as e:
             raise FormatError(f"a damaged run record: {type(e).__name__} {e}", "train this run again") from None
+
+
+def _point(data: Any) -> Point:
+    """Return a moment of training; the loss of one that was no number (the run diverged) is none again."""
+    return Point(**{**data, "train_nats": math.nan if data["train_nats"] is None else data["train_nats"]})
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it: dataclasses, mappings, lists, text, finite numbers; a number of numpy becomes Python's.
+
+    Raises:
+        TypeError: it is none of these.
+    """
+    if is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if hasattr(value, "item"):
+        return _plain(value.item())
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    raise TypeError(f"a run record cannot hold {type(value).__name__}: {value!r}")
 
 
 def _scored(data: Any) -> Scored | None:
     if data is None:
         return None
+    lengths = {len(data[name]) for name in ("nats", "bytes", "tokens")}
+    if len(lengths) > 1 or not all(isinstance(x, (int, float)) and math.isfinite(x) for x in data["nats"]):
+        raise ValueError(f"scored nats, bytes and tokens must be numbers of as many documents, got {sorted(lengths)}")
     listed = {f.name: data[f.name] for f in fields(Scored) if f.name in data}
     for name in ("nats", "bytes", "tokens", "domains", "domain_of"):
         listed[name] = tuple(listed.get(name, ()))
@@ -202,8 +232,12 @@ def bootstrap_bpb(scored: Scored, seed: int = 0, n_resamples: int = 1000, level:
 
 
 def key_of(*parts: Any) -> str:
-    """Return a SHA-256 over JSON values, independent of the order of keys."""
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=dict)
+    """Return a SHA-256 over JSON values, independent of the order of keys.
+
+    >>> key_of({"a": 1, "b": (2, 3)}) == key_of({"b": [2, 3], "a": 1})
+    True
+    """
+    text = json.dumps(_plain(parts), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

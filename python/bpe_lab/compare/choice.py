@@ -7,12 +7,14 @@ that need as few, the one that breaks the fewest syllables.
 from typing import Any
 
 from bpe_lab.compare import loss, studies
+from bpe_lab.compare.loss import Models
 from bpe_lab.compare.phrases import VERDICTS, joined, language, say
 from bpe_lab.compare.plan import EVAL, Both, both
 from bpe_lab.compare.run import MIN_DOCUMENTS, Result
 from bpe_lab.compare.wording import LM_COMMAND, Case, Row, more, number, percent, side, signed, verdict
-from bpe_lab.downstream import Cell
+from bpe_lab.downstream import Losses, Standing
 from bpe_lab.metrics import Estimate
+from bpe_lab.runs import Arm
 
 NEAR = 0.01
 """A tokenizer that needs at most this part more tokens than the shortest needs as few."""
@@ -26,7 +28,7 @@ _STRENGTH = {"clear": "clear", "small": "leans", "unresolved": "unresolved"}
 def summary(case: Case) -> list[dict[str, Any]]:
     """Return what to choose and how sure that is, then what is open."""
     effects = _unit_effect(case), _size_effect(case)
-    of_loss = _loss(case) if case.models else _model_open(case)
+    of_loss = _loss(case, case.models) if case.models else _model_open(case)
     lines = (_choice(case), *effects, _few_documents(case), _dearest(case), of_loss)
     told: list[dict[str, Any]] = [says | {"strength": strength} for says, strength in (line for line in lines if line)]
     if case.models:
@@ -140,60 +142,58 @@ def _dearest(case: Case) -> Line | None:
 _STRENGTH_OF_LOSS = {"resolved": "clear", "leans": "leans", "unresolved": "unresolved"}
 
 
-def _loss(case: Case) -> Line:
+def _loss(case: Case, models: Models) -> Line:
     """Say what the lowest loss is beside the base, no more surely than budgets and text allow."""
-    assert case.models is not None
-    losses = case.models.losses
-    ranked = losses.ranked()
+    losses = models.losses
+    ranked = losses.standings()
     if not ranked or losses.base is None:
         return say("loss-none"), "unresolved"
     if len(ranked) < 2:
-        return say("loss-alone", name=_arm(case, ranked[0]), bpb=_bpb(ranked[0])), "unresolved"
-    base = next(cell for cell in ranked if cell.arm == losses.base)
+        return say("loss-alone", name=models.name(ranked[0].arm), bpb=number(ranked[0].bpb, 3)), "unresolved"
+    gap = next(standing.difference for standing in ranked if standing.difference)
+    flips = _flips(models)
+    lines = [*_standing(models, ranked), flips, say("one-budget") if len(losses.budgets) == 1 else None]
+    strength = _STRENGTH_OF_LOSS[gap.verdict]
+    capped = case.plan.notice or flips or len(losses.budgets) == 1
+    return joined(*lines), "leans" if capped and strength == "clear" else strength
+
+
+def _standing(models: Models, ranked: list[Standing]) -> list[Both | None]:
+    """Return what is said of the lowest beside the base, or of the base beside the next where it is lowest itself."""
+    losses = models.losses
     best, second = ranked[:2]
+    base = next(standing for standing in ranked if standing.arm == losses.base)
     other = second if best is base else best
-    if other.difference is None:
-        return say("loss-none"), "unresolved"
-    facts = {"gap": signed(other.difference.relative), "verdict": loss.told(other.difference)}
-    facts |= {"bytes": f"{losses.budget:,}", "bpb": _bpb(best)}
-    lines: list[Both | None]
-    strength = _STRENGTH_OF_LOSS[other.difference.verdict]
-    if strength == "unresolved":
-        lines = [say("loss-open", a=_arm(case, best), b=_arm(case, second if best is base else base), **facts)]
-    elif best is base:
-        lines = [say("loss-none-below", base=_arm(case, base), second=_arm(case, second), **facts)]
-    else:
-        lines = [say("loss-below", best=_arm(case, best), base=_arm(case, base), **facts), _tied(case, best, base)]
-    lines += [_flips(case), say("one-budget") if len(losses.budgets) == 1 else None]
-    capped = strength == "clear" and (case.plan.notice or len(losses.budgets) == 1 or _flips(case))
-    return joined(*lines), "leans" if capped else strength
+    gap = other.difference
+    assert gap is not None, "all but the base have a difference"
+    facts: dict[str, object] = {"work": _work(losses), "bpb": number(best.bpb, 3)}
+    facts |= {"gap": signed(gap.relative), "verdict": loss.told(gap)}
+    if gap.verdict == "unresolved":
+        return [
+            say("loss-open", a=models.name(best.arm), b=models.name((second if best is base else base).arm), **facts)
+        ]
+    if best is base:
+        return [say("loss-none-below", base=models.name(base.arm), second=models.name(second.arm), **facts)]
+    tied = _tied(models, [standing.arm for standing in ranked if standing not in (best, base)], best.arm)
+    return [say("loss-below", best=models.name(best.arm), base=models.name(base.arm), **facts), tied]
 
 
-def _arm(case: Case, cell: Cell) -> str:
-    result = case.models.result(cell) if case.models else None
-    return result.entry.name if result else cell.arm.name
+def _work(losses: Losses) -> Both:
+    """Return what was held equal: bytes, or FLOPs where runs are read off at equal FLOPs."""
+    level = losses.level
+    return say("work-flops", n=f"{level.work:.2g}") if level else say("work-bytes", n=f"{losses.budget:,}")
 
 
-def _bpb(cell: Cell) -> str:
-    return number(cell.bpb, 3) if cell.bpb else "?"
-
-
-def _tied(case: Case, best: Cell, base: Cell) -> Both | None:
-    """Name the others that are not told from the lowest."""
-    assert case.models is not None
-    losses = case.models.losses
-    others = [cell for cell in losses.ranked() if cell not in (best, base)]
-    gaps = [(cell, losses.pair(best.arm, cell.arm)) for cell in others]
-    names = [_arm(case, cell) for cell, gap in gaps if gap is None or gap.verdict == "unresolved"]
+def _tied(models: Models, others: list[Arm], best: Arm) -> Both | None:
+    """Name the others that are not told from the lowest at the largest budget."""
+    gaps = [(arm, models.losses.pair(best, arm)) for arm in others]
+    names = [models.name(arm) for arm, gap in gaps if gap is None or gap.verdict == "unresolved"]
     return say("loss-tied", names=", ".join(names)) if names else None
 
 
-def _flips(case: Case) -> Both | None:
+def _flips(models: Models) -> Both | None:
     """Name those that lie above the base at one budget and below it at another."""
-    losses = case.models.losses if case.models else None
-    names = [
-        _arm(case, cell) for cell in (losses.ranked() if losses else []) if losses and losses.trend(cell.arm) == "flips"
-    ]
+    names = [models.name(s.arm) for s in models.losses.standings() if models.losses.trend(s.arm) == "flips"]
     return say("loss-flips", names=", ".join(names)) if names else None
 
 

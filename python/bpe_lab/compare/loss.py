@@ -14,11 +14,11 @@ from bpe_lab.compare.phrases import domain_name, language, say
 from bpe_lab.compare.plan import Both, Plan, both, parallel
 from bpe_lab.compare.run import Result, Results
 from bpe_lab.compare.wording import LM_COMMAND
-from bpe_lab.downstream import Cell, Difference, Losses, Target
+from bpe_lab.downstream import Cell, Difference, Level, Losses, Target
 from bpe_lab.downstream.pairing import over_seeds
 from bpe_lab.downstream.ranks import MIN_ARMS
 from bpe_lab.metrics import METRICS, Estimate
-from bpe_lab.runs import RunRecord
+from bpe_lab.runs import Arm, RunRecord
 
 INSTALL = "pip install bpe-lab-model"
 """What brings the companion model."""
@@ -69,9 +69,10 @@ class Models:
     """The row of each arm, by fingerprint."""
     target: Target = field(default_factory=Target)
 
-    def result(self, cell: Cell) -> Result | None:
-        """Return the row of an arm."""
-        return self.results.get(cell.arm.fingerprint)
+    def name(self, arm: Arm) -> str:
+        """Return what tables call an arm."""
+        result = self.results.get(arm.fingerprint)
+        return result.entry.name if result else arm.name
 
     def cells(self) -> Iterator[tuple[Result, Cell]]:
         """Yield the arms at the largest budget, in the order of tables."""
@@ -213,7 +214,7 @@ def state(plan: Plan, models: "Models | None") -> dict[str, Any]:
         "epochs": losses.epochs,
         "documents": losses.n_documents,
         "target": vars(target) | {"bytes_per_token": target.bytes_per_token},
-        "notice": notice(plan, losses),
+        "notice": notice(plan, losses, target),
         "spearman": {"arms": ranked, "needed": MIN_ARMS, "available": bool(losses.correlations)},
         "records": [_without_documents(record) for record in losses.records],
     }
@@ -230,7 +231,12 @@ def _without_documents(record: RunRecord) -> dict[str, Any]:
     return found
 
 
-def notice(plan: Plan, losses: Losses) -> Both:
+def _of_target(target: Target) -> Both:
+    size = {"layers": target.layers, "d": f"{target.d_model:,}", "bytes": target.dtype_bytes}
+    return say("loss-target", **size)
+
+
+def notice(plan: Plan, losses: Losses, target: Target) -> Both:
     """Return what the figures rest on, and what they are worth."""
     facts = {
         "preset": losses.preset,
@@ -242,7 +248,7 @@ def notice(plan: Plan, losses: Losses) -> Both:
     }
     worth = say("loss-proves-nothing") if plan.notice or losses.preset == "demo" else None
     alone = say("one-budget") if len(losses.budgets) == 1 else None
-    told = [part for part in (say("loss-rests-on", **facts), worth, alone) if part]
+    told = [part for part in (say("loss-rests-on", **facts), worth, alone, _of_target(target)) if part]
     return {lang: " ".join(part[lang] for part in told) for lang in ("en", "ko")}
 
 
@@ -347,7 +353,8 @@ def _domains(models: Models) -> tables.Row:
         cells = {f"domain_{i}": tables.estimate(found.get(name)) for i, name in enumerate(names)}
         rows += [_arm_row(result, cell) | cells] if found else []
     title = both("Bits per byte by kind of text", "글의 갈래별 바이트당 비트")
-    return tables.table("loss-domains", title, [c | {"better": "lower"} for c in columns], rows)
+    columns = [tables.NAME, *(c | {"better": "lower", "unmarked": True} for c in columns[1:])]
+    return tables.table("loss-domains", title, columns, rows)
 
 
 def _budgets(models: Models) -> tables.Row:
@@ -371,22 +378,37 @@ _WORK = {"flops": both("FLOPs", "FLOPs"), "seconds": both("seconds", "초")}
 
 
 def _equal(models: Models) -> tables.Row:
-    """Return bits per byte at equal work, an arm a column; one that never did so much or so little says `outside`."""
+    """Return a row a level and arm; one whose budgets do not reach so far says that it lies outside."""
     losses = models.losses
-    arms = [(arm, result) for arm in losses.arms if (result := models.results.get(arm.fingerprint))]
+    names = ("bits_per_byte", "bpb_difference", "bpb_p")
     columns = [
         tables.column("work", both("equal", "같은 양")),
         tables.column("level", both("level", "수준")),
-        *(tables.column(f"arm_{i}", both(r.entry.name), "bits/byte") for i, (_, r) in enumerate(arms)),
+        tables.NAME,
+        *(tables.metric_column(name) for name in names),
+        _VERDICT,
     ]
-    rows = []
-    for axis, levels in losses.at.items():
-        for level in levels:
-            row: tables.Row = {"work": _WORK[axis], "level": level.work}
-            for i, (arm, _) in enumerate(arms):
-                row[f"arm_{i}"] = tables.estimate(level.bpb.get(arm.fingerprint)) or say("outside")
-            rows.append(row)
+    rows = [
+        {"work": _WORK[axis], "level": level.work, "name": result.entry.name, "candidate": result.id}
+        | _at_level(losses, level, arm)
+        for axis, levels in losses.at.items()
+        for level in levels
+        for arm in losses.arms
+        if (result := models.results.get(arm.fingerprint)) and (cell := losses.cell(arm)) and cell.bpb
+    ]
     return tables.table("loss-equal", both("Loss at equal work", "같은 연산량과 시간에서의 손실"), columns, rows)
+
+
+def _at_level(losses: Losses, level: Level, arm: Arm) -> tables.Row:
+    if arm.fingerprint not in level.bpb:
+        return {"verdict": say("outside")}
+    row: tables.Row = {"bits_per_byte": tables.estimate(level.bpb[arm.fingerprint])}
+    if losses.base and arm.fingerprint == losses.base.fingerprint:
+        return row | {"verdict": say("is-base")}
+    d = level.differences.get(arm.fingerprint)
+    if d is None:
+        return row
+    return row | {"bpb_difference": d.value.to_json(), "bpb_p": d.p_holm, "verdict": told(d)}
 
 
 def _spearman(models: Models) -> tables.Row:
@@ -420,7 +442,7 @@ def all_figures(results: Results, models: "Models | None") -> list[tables.Row]:
 
 _LINES: tuple[tuple[str, Both, Both, str | None], ...] = (
     ("train_bytes", both("Loss by bytes of text", "글의 바이트에 따른 손실"), both("bytes seen", "본 바이트"), ",.3~s"),
-    ("train_flops", both("Loss by FLOPs", "연산량에 따른 손실"), both("FLOPs of training", "학습 FLOPs"), ".2~e"),
+    ("train_flops", both("Loss by FLOPs", "연산량에 따른 손실"), both("FLOPs of training", "학습 FLOPs"), ".3~s"),
     (
         "train_seconds",
         both("Loss by seconds", "시간에 따른 손실"),

@@ -302,9 +302,15 @@ PHRASES: dict[str, Both] = {
         "One budget crowns nobody: what leads at a small one may fall behind at a larger.",
         "학습량이 한 가지뿐이면 우열을 정할 수 없다. 적게 학습할 때 앞선 것이 더 학습하면 뒤질 수 있다.",
     ),
+    "loss-target": both(
+        "Memory while decoding is given for {layers} layers of d {d} at {bytes} bytes a number.",
+        "디코딩 메모리는 {layers}층, d {d}, 수 하나에 {bytes}바이트인 모델을 두고 셈한 것이다.",
+    ),
     "loss-band": both(
-        "Held-out bits per byte at the end of each budget; lower is better. The band is the 95 % interval.",
-        "학습량마다 끝에서 잰, 떼어 둔 글의 바이트당 비트. 낮을수록 좋다. 띠는 95 % 구간.",
+        "Held-out bits per byte at the end of each budget; lower is better. Bands are 95 % intervals; tokenizers are"
+        " compared in pairs, so bands that overlap may still differ.",
+        "학습량마다 끝에서 잰, 떼어 둔 글의 바이트당 비트. 낮을수록 좋다. 띠는 95 % 구간이며, 짝지어 견주므로"
+        " 띠가 겹쳐도 다를 수 있다.",
     ),
     "loss-point": both(
         "Held-out bits per byte; lower is better. Bars are 95 % intervals. One budget gives points, not lines.",
@@ -403,20 +409,21 @@ PHRASES: dict[str, Both] = {
         "문서 {n}건으로 쟀다. 구간을 내기에는 적어({least}건부터) 위의 어떤 차이도 가릴 수 없다.",
     ),
     "loss-below": both(
-        "In loss, {best} lies below {base} in {bytes} bytes of training: {bpb} bits per byte, {gap} ({verdict}).",
-        "손실: 학습 {bytes}바이트에서 {best} 쪽이 {base} 쪽보다 낮다. 바이트당 {bpb}비트, 차이 {gap}({verdict}).",
+        "In loss, {best} lies below {base} in {work} of training: {bpb} bits per byte, {gap} ({verdict}).",
+        "손실: 학습 {work}에서 {best} 쪽이 {base} 쪽보다 낮다. 바이트당 {bpb}비트, 차이 {gap}({verdict}).",
     ),
     "loss-none-below": both(
-        "In loss, none lies below {base} in {bytes} bytes of training: {bpb} bits per byte; the nearest, {second}, has"
+        "In loss, none lies below {base} in {work} of training: {bpb} bits per byte; the nearest, {second}, has"
         " {gap} ({verdict}).",
-        "손실: 학습 {bytes}바이트에서 {base} 쪽보다 낮은 것이 없다. 바이트당 {bpb}비트, 가장 가까운 {second} 쪽과의"
+        "손실: 학습 {work}에서 {base} 쪽보다 낮은 것이 없다. 바이트당 {bpb}비트, 가장 가까운 {second} 쪽과의"
         " 차이 {gap}({verdict}).",
     ),
     "loss-open": both(
-        "In loss, {bytes} bytes of training do not tell {a} ({bpb} bits per byte) from {b}: {gap} ({verdict}).",
-        "손실: 학습 {bytes}바이트로는 {a}(바이트당 {bpb}비트), {b} 가운데 어느 쪽이 낮은지 알 수 없다:"
-        " {gap}({verdict}).",
+        "In loss, {work} of training do not tell {a} ({bpb} bits per byte) from {b}: {gap} ({verdict}).",
+        "손실: 학습 {work}로는 {a}(바이트당 {bpb}비트), {b} 가운데 어느 쪽이 낮은지 알 수 없다: {gap}({verdict}).",
     ),
+    "work-bytes": both("{n} bytes", "{n}바이트"),
+    "work-flops": both("{n} FLOPs", "{n} FLOPs"),
     "loss-tied": both("It is not told from: {names}.", "그것과 가려지지 않는 것: {names}."),
     "loss-alone": both(
         "In loss, {name} stands alone: {bpb} bits per byte, and nothing to set beside it.",

@@ -22,7 +22,9 @@ def column(key: str, title: Both, unit: str | None = None, better: str | None = 
 def metric_column(name: str) -> Row:
     """Return the column of a metric, as the table of metrics describes it."""
     metric = METRICS[name]
-    return column(name, metric.title, metric.unit, metric.better)
+    found = column(name, metric.title, metric.unit, metric.better)
+    # A loss is ranked by intervals, not by the lowest figure of a column.
+    return found | {"unmarked": True} if metric.group == "loss" else found
 
 
 LOSS = "bits_per_byte"

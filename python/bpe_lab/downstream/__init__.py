@@ -1,6 +1,6 @@
 """What training runs say about tokenizers: bits per byte with intervals, differences, and how sure they are."""
 
-from bpe_lab.downstream.losses import Cell, Level, Losses, summarise
+from bpe_lab.downstream.losses import Cell, Level, Losses, Standing, summarise
 from bpe_lab.downstream.pairing import Difference
 from bpe_lab.downstream.ranks import Correlation
 from bpe_lab.downstream.request import Match, Request, RunProgress, Target
@@ -14,6 +14,7 @@ __all__ = [
     "Match",
     "Request",
     "RunProgress",
+    "Standing",
     "Target",
     "summarise",
 ]

@@ -64,6 +64,16 @@ class Level:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """Where an arm stands in what a grid held equal."""
+
+    arm: Arm
+    bpb: Estimate
+    difference: Difference | None
+    """To the base; None for the base."""
+
+
+@dataclass(frozen=True)
 class Losses:
     """What records say."""
 
@@ -112,6 +122,23 @@ class Losses:
         """Return the cells that have a figure, lowest first."""
         found = [cell for arm in self.arms if (cell := self.cell(arm, budget)) and cell.status == "ok" and cell.bpb]
         return sorted(found, key=lambda cell: cell.bpb.value if cell.bpb else math.inf)
+
+    @property
+    def level(self) -> Level | None:
+        """Where `match` is `flops`: the most FLOPs that all ranked arms reach, None where they have none in common."""
+        n = len(self.ranked())
+        shared = [level for level in self.at.get("flops", ()) if len(level.bpb) == n] if self.match == "flops" else []
+        return shared[-1] if shared else None
+
+    def standings(self) -> list[Standing]:
+        """Return the ranked arms, lowest first: at `level` where there is one, else at the largest budget."""
+        cells = self.ranked()
+        if level := self.level:
+            found = [
+                Standing(c.arm, level.bpb[c.arm.fingerprint], level.differences.get(c.arm.fingerprint)) for c in cells
+            ]
+            return sorted(found, key=lambda standing: standing.bpb.value)
+        return [Standing(cell.arm, cell.bpb, cell.difference) for cell in cells if cell.bpb]
 
     def trend(self, arm: Arm) -> Literal["one", "same", "flips"]:
         """Return whether the difference to the base keeps its sign over budgets; one budget tells nothing of that."""

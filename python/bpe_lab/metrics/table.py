@@ -335,8 +335,8 @@ def _losses() -> list[Metric]:
         ("learning_rate", ("learning rate, as probed", "탐색한 학습률"), "1/step", None, "lowest BPB of those probed", "bpe-lab"),
         ("decode_bytes_per_s", ("bytes generated a second", "초당 생성 바이트"), "bytes/s", "higher", "bytes/seconds, one stream", "measured"),
         ("invalid_utf8", ("generated characters that are no UTF-8", "생성한 글자 가운데 깨진 UTF-8"), "share", "lower", "invalid/characters", "bpe-lab"),
-        ("cache_mb_per_kb", ("memory per KB of text while decoding, at the target size", "디코딩 때 글 1KB의 메모리, 목표 크기에서"), "MB/KB", "lower", "2 L d b * 1000 T/B", "bpe-lab"),
-        ("cache_measured_mb_per_kb", ("the same, measured on the small model", "같은 값, 작은 모델에서 잰 것"), "MB/KB", "lower", "bytes of keys and values/KB", "measured"),
+        ("cache_mb_per_kb", ("memory per KB of text while decoding", "디코딩 때 글 1KB의 메모리"), "MB/KB", "lower", "2 L d b * 1000 T/B at the target size", "bpe-lab"),
+        ("cache_measured_mb_per_kb", ("the same, measured on this model", "같은 값, 이 모델에서 잰 것"), "MB/KB", "lower", "bytes of keys and values/KB", "measured"),
     ]  # fmt: skip
     return [
         Metric(name, en, ko, unit, better, formula, source, "loss", "given")

@@ -86,6 +86,7 @@ def _page(comparison: dict[str, Any], library: str) -> str:
         tables=sections.tables(comparison),
         explorer=sections.explorer(comparison),
         facts=sections.facts(comparison),
+        loss=sections.loss(comparison),
         strengths=sections.STRENGTHS,
         w=WORDS,
     )
@@ -146,6 +147,9 @@ def _environment() -> "Environment":
     environment.filters["t"] = _in_both
     environment.filters["shown"] = values.shown
     environment.filters["counted"] = counted
+    environment.filters["filled"] = lambda word, **figures: {
+        lang: text.format(**figures) for lang, text in word.items()
+    }
     return environment
 
 

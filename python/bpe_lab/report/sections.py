@@ -9,7 +9,7 @@ from bpe_lab.report import figures, values
 Part = dict[str, Any]
 
 STRENGTHS = ("clear", "leans", "unresolved", "needs-model")
-STATUSES = ("missing", "failed", "lossy")
+STATUSES = ("missing", "failed", "lossy", "diverged")
 
 
 def questions(comparison: Part) -> list[Part]:
@@ -21,18 +21,38 @@ def questions(comparison: Part) -> list[Part]:
 
 
 def charts(comparison: Part) -> list[Part]:
-    """Return the figures with what stands around them: anchor, description, table, legend."""
+    """Return the figures with what stands around them: anchor, description, table, legend, and the section it is in.
+
+    `index` is the place among all of them, by which the page's script knows what to draw.
+    """
     anchors = _Anchors("chart")
     return [
         {
+            "index": index,
+            "section": _section(figure, "charts"),
             "anchor": anchors.of(figure["id"]),
             "title": figure["title"],
             "caption": figure.get("caption"),
             "description": figures.description(figure),
             "table": figures.alternative(figure),
         }
-        for figure in comparison["figures"]
+        for index, figure in enumerate(comparison["figures"])
     ]
+
+
+def _section(part: Part, otherwise: str) -> str:
+    return "loss" if part.get("section") == "loss" else otherwise
+
+
+def loss(comparison: Part) -> Part | None:
+    """Return what the section of the loss says beside its charts and tables; None where there are neither."""
+    found = comparison["loss"]
+    if not any(part.get("section") == "loss" for part in (*comparison["figures"], *comparison["tables"])):
+        return None
+    open_ = {"command": found.get("command"), "install": found.get("install")}
+    spearman = found.get("spearman") or {}
+    few = spearman if spearman and not spearman.get("available") else None
+    return {"notice": found.get("notice"), "few": few, **({} if found.get("available") else open_)}
 
 
 def specs(comparison: Part) -> list[Part]:
@@ -51,10 +71,12 @@ def tables(comparison: Part) -> list[Part]:
         {
             "anchor": anchors.of(table["id"]),
             "id": table["id"],
+            "section": _section(table, "tables"),
             "title": table["title"],
             "columns": _columns(table),
             "rows": _rows(table, by_id),
             "loss": _loss(table, comparison["loss"]),
+            "loss_column": all(column["key"] != "bits_per_byte" for column in table["columns"]),
         }
         for table in comparison["tables"]
     ]
@@ -146,7 +168,8 @@ def _rows(table: Part, by_id: dict[str, Part]) -> list[Part]:
     forms = {c["key"]: _form(c, table["rows"]) for c in columns}
     made = [_row(row, columns, forms, by_id) for row in table["rows"]]
     for i, column in enumerate(columns):
-        _mark_best([row["cells"][i] for row in made if row["ranked"]], column.get("better"))
+        if not column.get("unmarked"):
+            _mark_best([row["cells"][i] for row in made if row["ranked"]], column.get("better"))
     return made
 
 

@@ -9,6 +9,13 @@ WORDS: dict[str, dict[str, str]] = {
     "questions_head": {"en": "The questions, answered", "ko": "질문과 답"},
     "charts": {"en": "Charts", "ko": "차트"},
     "charts_head": {"en": "The figures, drawn", "ko": "그림으로 보기"},
+    "loss_section": {"en": "Loss", "ko": "손실"},
+    "loss_head": {"en": "What a language model makes of it", "ko": "언어 모델로 재면"},
+    "loss_few": {
+        "en": "Rank correlation of counts with the loss: too few tokenizers, {n} of the {least} that it takes.",
+        "ko": "세어서 얻은 지표와 손실의 순위 상관: 토크나이저가 모자랍니다({n}개, {least}개부터).",
+    },
+    "loss_install": {"en": "It takes the companion model:", "ko": "동반 모델이 있어야 합니다:"},
     "explorer": {"en": "Explorer", "ko": "토큰 탐색기"},
     "explorer_head": {"en": "See how each tokenizer cuts", "ko": "토크나이저마다 어떻게 자르는가"},
     "tables": {"en": "Tables", "ko": "표"},
@@ -96,6 +103,7 @@ WORDS: dict[str, dict[str, str]] = {
     "missing": {"en": "not on this machine", "ko": "이 컴퓨터에 없음"},
     "failed": {"en": "failed", "ko": "실패"},
     "lossy": {"en": "loses text", "ko": "손실 있음"},
+    "diverged": {"en": "diverged", "ko": "발산"},
     "loss": {"en": "loss", "ko": "손실값"},
     "loss_needs": {
         "en": "There is no loss here: it takes a trained model. To get it, run",
