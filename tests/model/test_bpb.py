@@ -268,7 +268,7 @@ PIECES = ["가", "힣", "값", "a", " ", "ㅋ", "漢", "\ud7a4", "\ud7fb", "한"
 BYTES = [p.encode() for p in PIECES] + [bytes([b]) for b in b"\xea\xb0\x80\xed\x9e\xa3\xe3\xff"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.lists(st.sampled_from(BYTES)).map(b"".join), min_size=1, max_size=5))
 def test_places_in_syllables_equal_the_slow_twin(documents: list[bytes]) -> None:
     assert bpb.places_in_syllables(documents).tolist() == [p for d in documents for p in slow_places(d)]
