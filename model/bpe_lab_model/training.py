@@ -15,11 +15,12 @@ for bit. Scores nothing (`bpb`), chooses no learning rate (`probing`).
 import copy
 import hashlib
 import math
+import queue
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -33,6 +34,7 @@ from bpe_lab_model import checkpoint, cost, devices, optim
 from bpe_lab_model.checkpoint import Checkpoint
 from bpe_lab_model.devices import ALONE, World
 from bpe_lab_model.gpt import GPT
+from bpe_lab_model.objectives import extra_ids
 from bpe_lab_model.progress import Log, Meter, Progress
 from bpe_lab_model.windows import IGNORE, Batch, Step, WindowIndex, steps
 
@@ -52,6 +54,9 @@ class Settings:
     """May be more than the training text has: then it is read several times, in another order each."""
     lr: float = 1e-3
     bytes_per_step: int = 16_384
+    context_bytes: int | None = None
+    """Text that a training window spans; by default the model's context. Less than that for `seq2seq`, whose rows are
+    twice as long (`objectives.longest_row`)."""
     stride_bytes: int | None = None
     """From the start of a training window to the next; by default the model's context, so that they do not overlap."""
     schedule: optim.Kind = "wsd"
@@ -161,7 +166,7 @@ class Trainer:
             CorpusError: there is nothing to train on.
             UnsupportedError: the device is not there.
         """
-        _check(model, shards)
+        _check(model, shards, settings.objective)
         self.device = devices.device(device)
         self.model, self.shards, self.settings = model.to(self.device), shards, settings
         self.folder, self.report, self.evaluate, self.world = folder, report, evaluate, world
@@ -276,7 +281,7 @@ class Trainer:
         with uninterrupted():
             self.world.add_up(self._gradients)
             length = torch.linalg.vector_norm(self._gradients)
-            nats, squares, norm = torch.cat((self.world.add_up(sums), length.double()[None])).tolist()
+            nats, places, squares, norm = torch.cat((self.world.add_up(sums), length.double()[None])).tolist()
             if not (math.isfinite(nats) and math.isfinite(norm)):
                 self._diverge(nats, norm, lr)
                 return False
@@ -284,7 +289,7 @@ class Trainer:
                 self._gradients.mul_(self.settings.clip / norm)
             optim.set_rate(self.optimizer, lr)
             self.optimizer.step()
-            flops = step.n_targets * self._fixed_flops + squares * self._flops_per_place
+            flops = places * self._fixed_flops + squares * self._flops_per_place
             seconds = time.perf_counter() - started
             self.meter.add(step.n_bytes, step.n_targets, flops, seconds, nats, norm, lr)
             if self.meter.pending_bytes >= self.schedule.total_bytes / _POINTS:
@@ -292,16 +297,16 @@ class Trainer:
         return True
 
     def _backward(self, step: Step) -> torch.Tensor:
-        """Fill this rank's gradients of the step's mean loss; return its nats and squared row lengths.  (2,)"""
+        """Fill this rank's gradients of the step's mean loss; return its nats, and sum and squares of lengths.  (3,)"""
         self.model.train()
         self._gradients.zero_()
-        sums = torch.zeros(2, dtype=torch.float64, device=self.device)  # (2,)
+        sums = torch.zeros(3, dtype=torch.float64, device=self.device)  # (3,)
         for batch in step.batches:
             with devices.autocast(self.device, self.dtype):
                 loss = self.model.loss(_placed(batch, self.device))  # ()
             (loss / step.n_targets).backward()  # type: ignore[no-untyped-call]
             sums[0] += loss.detach()
-            sums[1] += float((_lengths(batch) ** 2).sum())
+            sums[1:] += _lengths(batch).to(self.device)
         return sums
 
     def _diverge(self, nats: float, norm: float, lr: float) -> None:
@@ -338,10 +343,9 @@ class Trainer:
 
     def _steps(self) -> Iterator[Step]:
         s = self.settings
-        index = WindowIndex(
-            self.shards.split("train"), self.shards.eos, self.model.config.context_bytes, s.stride_bytes
-        )
-        return steps(
+        context = s.context_bytes or self.model.config.context_bytes
+        index = WindowIndex(self.shards.split("train"), self.shards.eos, context, s.stride_bytes)
+        found = steps(
             index,
             s.bytes_per_step,
             s.seed,
@@ -351,7 +355,9 @@ class Trainer:
             world=self.world.size,
             max_tokens=s.max_tokens,
             pack=s.pack,
+            objective=s.objective,
         )
+        return found if self.device.type == "cpu" else ahead(found)
 
     # Saving and going on.
 
@@ -412,11 +418,12 @@ def _tokenizer_of(shards: Shards) -> dict[str, Any]:
     return {"fingerprint": shards.fingerprint, "vocab_size": shards.vocab_size, "eos": shards.eos}
 
 
-def _check(model: GPT, shards: Shards) -> None:
-    if shards.vocab_size > model.config.vocab_size:
+def _check(model: GPT, shards: Shards, objective: str) -> None:
+    n_ids = shards.vocab_size + extra_ids(objective)
+    if n_ids > model.config.vocab_size:
         raise ArgumentError(
-            f"the shards have {shards.vocab_size:,} ids, the model {model.config.vocab_size:,}",
-            "make the model with the shards' vocab_size",
+            f"the shards have {n_ids:,} ids, the model {model.config.vocab_size:,}",
+            f"make the model with vocab_size {n_ids}",
         )
     if shards.split("train").n_bytes == 0:
         raise CorpusError("the shards hold no text to train on", "hold out less")
@@ -464,8 +471,14 @@ def _flops(model: GPT) -> tuple[float, float]:
 
 
 def _lengths(batch: Batch) -> torch.Tensor:
-    """Return the tokens of each row, without padding.  (B,)"""
-    return (batch.targets != IGNORE).sum(1)
+    """Return the sum of the lengths of rows and of their squares, without padding.  (2,)"""
+    scored = batch.targets != IGNORE  # (B, T)
+    if batch.positions is None:
+        counted = torch.arange(1, scored.shape[1] + 1) * scored  # (B, T)
+        lengths = counted.amax(1)  # (B,)
+        return torch.stack((lengths.sum(), (lengths**2).sum())).double()
+    # Packed: the squares of 1 ... n grow by 1, 3, 5, ...
+    return torch.stack((scored.sum(), (2 * batch.positions[scored] + 1).sum())).double()
 
 
 def _placed(batch: Batch, device: torch.device) -> Batch:
@@ -485,6 +498,36 @@ def _step_seed(seed: int, n_bytes: int, rank: int) -> int:
 def _crossed(every: int | None, n_bytes: int, n_new: int) -> bool:
     """Tell whether the last `n_new` of `n_bytes` bytes went over a multiple of `every`."""
     return every is not None and n_bytes // every > (n_bytes - n_new) // every
+
+
+def ahead(items: Iterator[Step], n_ready: int = 2) -> Iterator[Step]:
+    """Yield `items`, made by a thread while a GPU is busy with those before."""
+    ready: queue.Queue[Step | BaseException | None] = queue.Queue(n_ready)
+    closed = threading.Event()
+
+    def put(item: Step | BaseException | None) -> None:
+        while not closed.is_set():
+            with suppress(queue.Full):
+                return ready.put(item, timeout=0.1)
+
+    def work() -> None:
+        try:
+            for item in items:
+                put(item)
+                if closed.is_set():
+                    return
+            put(None)
+        except BaseException as e:
+            put(e)
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        closed.set()
 
 
 @contextmanager

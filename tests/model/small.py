@@ -27,7 +27,9 @@ def shards(folder: Path, vocab: int = 320, n_texts: int = 12) -> Shards:
 def model(of: Shards, **config: Any) -> GPT:
     """Return a model that has just been made."""
     shape = {"context_bytes": 96, "n_layers": 1, "n_heads": 2, "d_model": 16, "dropout_residual": 0.1, **config}
-    return GPT(Config(of.vocab_size, **shape), embedding_keys(of.load_candidate(), of.vocab_size))
+    config = Config(**{"vocab_size": of.vocab_size, **shape})
+    keys = embedding_keys(of.load_candidate(), of.vocab_size)
+    return GPT(config, keys + [b"s:extra%d" % i for i in range(config.vocab_size - len(keys))])
 
 
 SETTINGS = Settings(total_bytes=6000, bytes_per_step=600, lr=1e-2, warmup_share=0.1)

@@ -17,8 +17,9 @@ from bpe_lab.errors import ArgumentError, CorpusError
 from bpe_lab.shards import Shards
 from bpe_lab_model import cost, devices
 from bpe_lab_model.checkpoint import load
+from bpe_lab_model.objectives import extra_ids, longest_row
 from bpe_lab_model.progress import Progress, describe
-from bpe_lab_model.training import Settings, Trainer, uninterrupted
+from bpe_lab_model.training import Settings, Trainer, ahead, uninterrupted
 from bpe_lab_model.windows import IGNORE, WindowIndex, steps
 
 
@@ -66,6 +67,27 @@ def test_packing_changes_nothing_but_rounding(text: Shards) -> None:
     assert alone.run().tokens == packed.run().tokens
     for a, b in zip(alone.model.parameters(), packed.model.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=2e-5)
+
+
+@pytest.mark.parametrize("objective", ["mlm", "seq2seq:spans", "seq2seq:delete", "seq2seq:shuffle"])
+def test_other_objectives_train_on_the_same_text_whatever_the_batches(text: Shards, objective: str) -> None:
+    longest = longest_row(objective, 96)
+    shape = {
+        "dropout_residual": 0.0,
+        "mask": "two-way" if objective == "mlm" else "prefix",
+        "context_bytes": longest - 1,
+        "vocab_size": text.vocab_size + extra_ids(objective),
+    }
+    given = {"objective": objective, "context_bytes": 96, "shape": shape, "total_bytes": 3000}
+    one, other = (trainer(text, max_tokens=n, **given) for n in (250, 10**6))
+    assert one.run().bytes == other.run().bytes == trainer(text, total_bytes=3000).run().bytes
+    for a, b in zip(one.model.parameters(), other.model.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=5e-5)
+
+
+def test_an_objective_needs_its_own_ids(text: Shards) -> None:
+    with pytest.raises(ArgumentError, match="the shards have 321 ids, the model 320"):
+        trainer(text, objective="mlm")
 
 
 def test_a_seed_decides_everything_and_nothing_outside_is_touched(text: Shards) -> None:
@@ -250,6 +272,19 @@ def _resumed(text: Shards, run: Path) -> Trainer:
     one = trainer(text, run)
     one.resume(load(run))
     return one
+
+
+def test_steps_made_ahead_are_the_same_and_so_is_what_goes_wrong() -> None:
+    def three(then: BaseException | None = None) -> Any:
+        yield from "abc"
+        if then:
+            raise then
+
+    assert list(ahead(three())) == list("abc")
+    found = ahead(three(CorpusError("gone")))
+    assert [next(found) for _ in range(3)] == list("abc")
+    with pytest.raises(CorpusError, match="gone"):
+        next(found)
 
 
 def test_uninterrupted_says_nothing_where_nothing_came() -> None:

@@ -89,6 +89,7 @@ def _add_training(parser: arguments.Parser) -> None:
     add("--weight-decay", type=_zero_or_more, metavar="X", help="of the blocks' matrices (0.1)")
     add("--clip", type=_zero_or_more, metavar="X", help="longest gradient (1); 0 clips nothing")
     add("--seed", type=arguments.size, metavar="N", help="fixes start, order of the text, and dropout (0)")
+    add("--objective", metavar="NAME", help="clm (default), mlm, seq2seq:spans, seq2seq:delete, seq2seq:shuffle")
     add("--pack", action="store_true", default=None, help="short documents share a row, without seeing each other")
 
 
@@ -199,8 +200,8 @@ def _trainer(args: argparse.Namespace, shards: "Shards", world: Any) -> "Trainer
         model = GPT(_config(args, saved.config))
     else:
         config, settings = _planned(args, shards)
-        model = _fresh(config, shards)
-    evaluate = _evaluate(shards) if settings.eval_every_bytes else None
+        model = _fresh(config, shards, settings.objective)
+    evaluate = _evaluate(shards) if settings.eval_every_bytes and settings.objective == "clm" else None
     trainer = Trainer(model, shards, settings, run, evaluate=evaluate, device=args.device, world=world)
     if saved:
         trainer.resume(saved)
@@ -220,7 +221,21 @@ def _planned(args: argparse.Namespace, shards: "Shards") -> "tuple[Config, Setti
     settings = _changed(chosen.settings(), args, shards)
     if args.bench:
         settings = replace(settings, total_bytes=args.bench * settings.bytes_per_step)
-    return replace(config, seed=settings.seed), settings
+    return _for_objective(replace(config, seed=settings.seed), settings)
+
+
+def _for_objective(config: "Config", settings: "Settings") -> "tuple[Config, Settings]":
+    """Give the model what an objective needs: ids of its own, sight of both sides, room for the damaged text."""
+    from bpe_lab_model.objectives import canonical, extra_ids, longest_row
+
+    objective = canonical(settings.objective)
+    if objective == "clm":
+        return config, settings
+    windows, longest = settings.context_bytes or config.context_bytes, longest_row(objective, config.context_bytes)
+    mask = "two-way" if objective == "mlm" else "prefix"
+    vocab_size = config.vocab_size + extra_ids(objective)
+    config = replace(config, vocab_size=vocab_size, mask=mask, context_bytes=longest - 1)
+    return config, replace(settings, objective=objective, context_bytes=windows)
 
 
 def _config(args: argparse.Namespace, config: "Config") -> "Config":
@@ -236,21 +251,23 @@ def _config(args: argparse.Namespace, config: "Config") -> "Config":
 
 def _changed(settings: "Settings", args: argparse.Namespace, shards: "Shards") -> "Settings":
     """Return the settings with what was typed."""
-    names = {f.name for f in fields(settings)}
+    names = {f.name for f in fields(settings)} - {"context_bytes"}  # --context is the model's
     typed = {name: value for name, value in vars(args).items() if name in names and value is not None}
     if args.epochs:
         typed["total_bytes"] = round(args.epochs * shards.split("train").n_bytes)
     return replace(settings, **typed)
 
 
-def _fresh(config: "Config", shards: "Shards") -> "GPT":
+def _fresh(config: "Config", shards: "Shards", objective: str) -> "GPT":
     """Return a model whose rows start from the tokens' bytes; from their numbers where the tokenizer is not at hand."""
     from bpe_lab_model.embedding import embedding_keys
     from bpe_lab_model.gpt import GPT
+    from bpe_lab_model.objectives import extra_names
 
     if shards.tokenizer_path is None:
         return GPT(config)
-    return GPT(config, embedding_keys(shards.load_candidate(), shards.vocab_size))
+    keys = embedding_keys(shards.load_candidate(), shards.vocab_size)
+    return GPT(config, keys + [b"s:" + name.encode() for name in extra_names(objective)])
 
 
 def _clear(run: Path) -> None:
