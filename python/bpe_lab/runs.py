@@ -215,8 +215,8 @@ def _scored(data: Any) -> Scored | None:
 def bootstrap_bpb(scored: Scored, seed: int = 0, n_resamples: int = 1000, level: float = 0.95) -> "Estimate":
     """Return BPB with its interval over documents: what other documents of the kind would have given.
 
-    Percentiles of ratios of sums over resampled documents; above 2,048 documents blocks of neighbours are drawn. It says
-    nothing about another seed of training. One document gives no interval.
+    Percentiles of ratios of sums over resampled documents; above 2,048 documents blocks of neighbours are drawn. It
+    says nothing about another seed of training. One document gives no interval.
 
     >>> bootstrap_bpb(Scored(nats=(6.0, 9.0), bytes=(4, 4), tokens=(3, 3))).value  # (6 + 9) / (ln 2 x 8)
     2.7050532016668063
