@@ -279,15 +279,21 @@ class _Rows:
 
 
 def padded(rows: Sequence[Row], eos: int) -> Batch:
-    """Return rows as one batch, padded on the right with the end of text, whose targets are ignored."""
+    """Return rows as one batch, padded on the right with the end of text, whose targets are ignored.
+
+    Rows that score a part of their places (mlm) are read both ways, so their padding is a segment of its own.
+    """
     shape = (len(rows), max(len(row.inputs) for row in rows))
     inputs, targets = np.full(shape, eos, np.int64), np.full(shape, IGNORE, np.int64)  # (B, T)
     for i, row in enumerate(rows):
         inputs[i, : len(row.inputs)], targets[i, : len(row.targets)] = row.inputs, row.targets
     prefix = np.array([row.prefix for row in rows], np.int64)  # (B,)
+    lengths = np.array([[len(row.inputs)] for row in rows])  # (B, 1)
+    two_way = not prefix.any() and any((row.targets == IGNORE).any() for row in rows)
     return Batch(
         torch.from_numpy(inputs),
         torch.from_numpy(targets),
+        segments=torch.from_numpy(1 * (np.arange(shape[1]) >= lengths)) if two_way else None,  # (B, T)
         prefix=torch.from_numpy(prefix) if prefix.any() else None,
     )
 
