@@ -17,7 +17,7 @@ PYTEST := BPE_LAB_MODEL=$(if $(WITH_MODEL),1,0) $(BIN)/python -m pytest --quiet
 
 ## demo: set up, then compare tokenizers on the embedded sample; says where the report is
 demo: $(VENV)/.report $(WITH)
-	$(BIN)/bpe-lab compare --lang ko --out $(DEMO) --force
+	$(BIN)/bpe-lab compare --lang ko --out $(DEMO) --force $(if $(WITH_MODEL),,--no-downstream)
 
 ## test: set up, then everything that takes minutes at most
 test: $(VENV)/.dev $(WITH)

@@ -1,9 +1,12 @@
 """Adds `lm` and its commands to bpe-lab's parser. Each command is a module with `add_to(commands)`."""
 
+import argparse
 import importlib
 from importlib.util import find_spec
 
 from bpe_lab.cli import arguments
+from bpe_lab.cli.terminal import Terminal
+from bpe_lab.errors import UnsupportedError
 
 _MODULES = ("training", "evaluating", "comparing", "batching", "sampling", "finetuning")
 """In the order of `bpe-lab lm --help`."""
@@ -23,4 +26,31 @@ def add_to(commands: arguments.Commands) -> None:
         if find_spec(f"bpe_lab_model.cli.{name}"):
             importlib.import_module(f"bpe_lab_model.cli.{name}").add_to(inner)
     for command in inner.choices.values():
-        arguments.add_talk(command)
+        _ask_for_torch(command)
+        if command.get_default("run"):
+            arguments.add_talk(command)
+
+
+def _ask_for_torch(parser: argparse.ArgumentParser) -> None:
+    """Let each command under a parser look for torch before it runs, so that a missing one is told as such."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                _ask_for_torch(inner)
+    if run := parser.get_default("run"):
+        parser.set_defaults(run=_checked(run))
+
+
+def _checked(run: arguments.Run) -> arguments.Run:
+    def checked(args: argparse.Namespace, terminal: Terminal) -> int:
+        if not _has_torch():
+            raise UnsupportedError(
+                "the companion model needs PyTorch, which is not installed", "pip install torch safetensors"
+            )
+        return run(args, terminal)
+
+    return checked
+
+
+def _has_torch() -> bool:
+    return bool(find_spec("torch")) and bool(find_spec("safetensors"))

@@ -34,7 +34,10 @@ COMMANDS = (
 )
 """What there is; a test holds it against the parser."""
 
-_ELSEWHERE = {"lm": "lm is the companion language model, a package of its own: pip install bpe-lab-model"}
+_ELSEWHERE = {
+    "lm": "lm is the companion language model, a package of its own: pip install bpe-lab-model"
+    " (from a clone: pip install ./model)"
+}
 """What another package adds."""
 
 Commands = Any
