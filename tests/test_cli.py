@@ -641,7 +641,8 @@ def test_interrupt_in_this_process(run: Run, corpus: Path, monkeypatch: pytest.M
 
 
 def _commands() -> dict[str, Any]:
-    actions = build_parser()._subparsers._group_actions  # type: ignore[union-attr]
+    """Return bpe-lab's own commands, without those of other packages."""
+    actions = build_parser(["train"])._subparsers._group_actions  # type: ignore[union-attr]
     return dict(actions[0].choices)  # type: ignore[arg-type]
 
 
