@@ -260,11 +260,10 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, angles: Angles | None, mask: Mask, append: Append | None) -> Tensor:
         """Return what is added to the residual: (B, T, width)."""
         B, T, width = x.shape
-        H = self.n_heads
-        qk, v = self.qkv(x).view(B, T, 3 * H, width // H).split((2 * H, H), 2)  # (B, T, 2H, head), (B, T, H, head)
+        q, k, v = self.qkv(x).view(B, T, 3, self.n_heads, -1).unbind(2)  # (B, T, H, head) each
         if angles is not None:
-            qk = rotate(qk, angles)  # (B, T, 2H, head)
-        q, k, v = (part.transpose(1, 2) for part in (*qk.split(H, 2), v))  # (B, H, T, head) each
+            q, k = rotate(q, angles), rotate(k, angles)  # (B, T, H, head) each
+        q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # (B, H, T, head) each
         if append is not None:
             k, v = append(k, v)  # (B, H, S, head) each
         dropout = self.dropout_weights if self.training else 0.0
