@@ -9,7 +9,8 @@ probability to rows that the tokenizer never makes. What is called token healing
 misses the covers that begin before it.
 
 Tokens are compared by the symbols they spell: bytes, and with a unit `jamo` onsets, vowels and codas, since there a
-token has no bytes of its own. Knows no model.
+token has no bytes of its own. A prompt that breaks off inside a decomposed syllable, under `nfd-alias`, is gone on with
+by bytes. Knows no model.
 """
 
 from bisect import bisect_left
@@ -108,6 +109,10 @@ class Rest:
         return Fit.DONE if n == 1 else Fit.OPEN
 
 
+_SHORTEST = {2: 0x80, 3: 0x800, 4: 0x10000}
+"""The first code point that needs so many bytes."""
+
+
 def _code_points(start: bytes) -> tuple[int, int]:
     """Return the first and last code point whose UTF-8 begins with `start`, of one to three bytes."""
     length = 2 if start[0] < 0xE0 else 3 if start[0] < 0xF0 else 4
@@ -115,7 +120,7 @@ def _code_points(start: bytes) -> tuple[int, int]:
     for byte in start[1:]:
         value = value << 6 | byte & 0x3F
     shift = 6 * (length - len(start))
-    return value << shift, (value + 1 << shift) - 1
+    return max(value << shift, _SHORTEST[length]), (value + 1 << shift) - 1
 
 
 def split_tail(data: bytes) -> tuple[bytes, bytes]:
@@ -215,22 +220,25 @@ class Healer:
         would be a piece of their own, which they are in no text.
         """
         if not self._tokenizer:
-            yield _Piece(b"", data.decode("latin-1"))
+            yield _Piece([], data.decode("latin-1"))
             return
         ends = pattern_from(self._tokenizer.pattern).split(completed).tolist()
         starts = [start for start in [0, *ends[:-1]] if start < len(data)]
         first = max(len(starts) - 1, 0)
         while first and len(data) - starts[first] < self._longest * _MOST_BYTES:
             first -= 1
+        # Of the whole, since a look-ahead decides where spaces are cut. A piece begins where a token does.
+        ids, ids_ends, _ = self._tokenizer.encode_batch_ends([completed], threads=1)
         for start, end in pairwise([*starts[first:], len(data)]):
-            ids = self._tokenizer.encode(data[start:end], dropout=1.0)  # base symbols
-            yield _Piece(data[:start], "".join(self.spelling[id] for id in ids), ids)
+            before = ids[: np.searchsorted(ids_ends, start, "right")].tolist() if start else []
+            base = self._tokenizer.encode(data[start:end], dropout=1.0)
+            yield _Piece(before, "".join(self.spelling[id] for id in base), base)
 
     def _before(self, pieces: "Sequence[_Piece]", at: int) -> list[int] | None:
         """Return the tokens up to symbol `at`, as they are in a text that goes on; None where none is cut there."""
         if not self._tokenizer:
             return _encoded(self._candidate, pieces[0].symbols[:at].encode("latin-1"))
-        piece = _Piece(b"", "")
+        piece = _Piece([], "")
         for piece in pieces:
             if at <= len(piece.symbols):
                 break
@@ -241,7 +249,7 @@ class Healer:
             n_ids += 1
         if n_symbols > at:
             return None
-        return self._tokenizer.encode(piece.before) + merged(piece.base[:n_ids], self._merges)
+        return piece.before + merged(piece.base[:n_ids], self._merges)
 
 
 _MOST_BYTES = 3
@@ -251,8 +259,8 @@ _MOST_BYTES = 3
 class _Piece(NamedTuple):
     """A piece of a prompt."""
 
-    before: bytes
-    """The prompt before it."""
+    before: list[int]
+    """The tokens of the prompt before it."""
     symbols: str
     base: Sequence[int] = ()
     """The ids of its base symbols; a syllable that is one has three bytes in `symbols`."""

@@ -1,6 +1,7 @@
 """Generation: the cache changes nothing, healing reproduces what a model knows by heart, whole characters stream."""
 
 import math
+import random
 from collections.abc import Iterator
 from itertools import islice
 from types import SimpleNamespace
@@ -166,6 +167,25 @@ def test_what_a_text_is_cut_into_is_among_the_covers(unit: str) -> None:
             ways = [(*cover.before, id) for cover in covers for id in cover.tokens.tolist()]
             assert len(set(ways)) == len(ways)
             assert any(c.before == ids[: len(c.before)] and ids[len(c.before)] in c.tokens for c in covers), cut
+
+
+_ODD = list("가각나한국어  \n\n\t.,!'1234abAB漢ㅋㅋㅠ😀é")
+
+
+@pytest.mark.parametrize("unit", ["byte", "syllable", "jamo", "jamo:filler"])
+@pytest.mark.parametrize("pattern", ["o200k", "gpt2", "none"])
+def test_covers_of_any_text(unit: str, pattern: str) -> None:
+    """Spaces before newlines, emoji that break off, digits and letters side by side: a piece is cut as in the whole."""
+    chance = random.Random(f"{unit} {pattern}")
+    odd = ["".join(chance.choices(_ODD, k=12)) for _ in range(200)]
+    size = 700 + (2350 if unit == "syllable" else 0)
+    tokenizer = train(texts=TEXTS + odd, vocab_size=size, unit=unit, pattern=pattern)
+    healer = Healer(Ours("t", tokenizer))
+    for _ in range(60):
+        data = "".join(chance.choices(_ODD, k=chance.randint(2, 14))).encode()
+        cut, ids = chance.randint(1, len(data) - 1), tokenizer.encode(data)
+        covers, _ = healer.covers(data[:cut])
+        assert any(c.before == ids[: len(c.before)] and ids[len(c.before)] in c.tokens for c in covers), (data, cut)
 
 
 def test_covers_worked_out_by_hand() -> None:

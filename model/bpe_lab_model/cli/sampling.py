@@ -398,7 +398,7 @@ def _report(args: argparse.Namespace, terminal: Terminal, prompt: bytes) -> int:
     copied = None
     if shards or args.corpus:
         found, copied = stages.with_copies(found, _training_text(args, shards, candidate), others)
-    return _put_report(args, terminal, found, copied)
+    return _put_report(args, terminal, found, copied, prompt)
 
 
 def _shards(args: argparse.Namespace, fingerprint: str) -> Any:
@@ -429,7 +429,9 @@ def _some_of(texts: Iterator[str], n_chars: int = 20_000) -> list[str]:
     return found
 
 
-def _put_report(args: argparse.Namespace, terminal: Terminal, found: "Sequence[Stage]", copied: float | None) -> int:
+def _put_report(
+    args: argparse.Namespace, terminal: Terminal, found: "Sequence[Stage]", copied: float | None, prompt: bytes
+) -> int:
     from bpe_lab.cli import table
     from bpe_lab.writing import write_whole
     from bpe_lab_model import stages
@@ -441,12 +443,13 @@ def _put_report(args: argparse.Namespace, terminal: Terminal, found: "Sequence[S
         values = {"checkpoint": args.checkpoint, "stages": [stage.to_json() for stage in found]}
         terminal.put_json("lm sample", values | {"held_out_copied": copied})
         return Exit.OK
+    after = f' after "{_last_cells(prompt.decode(errors="replace"), 30)}"' if prompt else ""
     header = [f">{name}" for name, _ in stages.COLUMNS]
     rows = [[cell(stage) for _, cell in stages.COLUMNS] for stage in found]
     room = max(_width() - sum(max(map(len, column)) + 2 for column in zip(header, *rows, strict=True)), 20)
     texts = [_first_cells(_one_line(stage), room) for stage in found]
     shown = [[*row, text] for row, text in zip(rows, texts, strict=True)]
-    for line in table.lines([*header, "what it says"], shown):
+    for line in table.lines([*header, f"what it says{after}"], shown):
         terminal.put(line)
     if copied is not None:
         terminal.put(f"\nOf held-out text, which no model wrote, {stages.percent(copied)} stands in the training text.")
