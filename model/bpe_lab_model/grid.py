@@ -67,7 +67,7 @@ class GridArm:
     @property
     def slug(self) -> str:
         """The name as files have it."""
-        return re.sub(r"[^\w.-]+", "-", self.arm.name).strip("-")[:40]
+        return re.sub(r"[^\w.-]+", "-", self.arm.name.replace(",", "")).strip("-")[:40]
 
 
 @dataclass(frozen=True)

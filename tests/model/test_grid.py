@@ -41,14 +41,14 @@ TINY = PRESETS["demo"].but(
     n_layers=1,
     n_heads=2,
     d_model=16,
-    context_bytes=128,
-    bytes_an_arm=24_000,
-    bytes_per_step=1_024,
-    lr=2e-2,
+    context_bytes=64,
+    bytes_an_arm=12_000,
+    bytes_per_step=512,
+    lr=4e-2,
     budgets=(0.5, 1.0),
     n_seeds=2,
-    validation_bytes=4_000,
-    probing_bytes=3_000,
+    validation_bytes=2_000,
+    probing_bytes=1_500,
 )
 """Seconds for a whole grid."""
 
@@ -127,12 +127,12 @@ def test_records_say_all_that_was_done(request_: Request) -> None:
     told: list[RunProgress] = []
     records = grid_of(request_, progress=told.append)
     assert [(r.arm.unit, r.seed, r.budget_bytes) for r in records] == [
-        (unit, seed, budget) for seed in (0, 1) for unit in ("byte", "jamo") for budget in (12_000, 24_000)
+        (unit, seed, budget) for seed in (0, 1) for unit in ("byte", "jamo") for budget in (6_000, 12_000)
     ]
     grid = plan(request_)
     for record in records:
         assert record.status == "ok" and record.scored and record.preset == "tiny" and record.match == "bytes"
-        assert sum(record.scored.bytes) == grid.validation.n_bytes <= 4_000 + max(map(len, grid.validation.documents))
+        assert sum(record.scored.bytes) == grid.validation.n_bytes <= 2_000 + max(map(len, grid.validation.documents))
         assert abs(record.bytes - record.budget_bytes) <= TINY.bytes_per_step
         assert record.tokens > 0 and record.flops > 0 and record.seconds > 0 and record.memory_bytes > 1e6
         assert record.curve[-1].bytes == record.bytes
@@ -141,7 +141,7 @@ def test_records_say_all_that_was_done(request_: Request) -> None:
         assert {"n_block", "n_embedding", "n_positions"} <= record.model.keys()
         assert set(record.decoding) == (
             {"bytes_per_s", "tokens_per_s", "invalid_utf8", "cache_bytes_per_kb"}
-            if record.budget_bytes == 24_000
+            if record.budget_bytes == 12_000
             else set()
         )
         assert RunRecord.from_json(json.loads(json.dumps(record.to_json()))) == record
@@ -203,7 +203,7 @@ def test_what_lies_there_is_not_trained_again(request_: Request, no_training: No
 
 def test_a_changed_setting_makes_other_records(request_: Request, monkeypatch: Any) -> None:
     first = grid_of(request_, seeds=1)
-    monkeypatch.setattr(presets, "PRESETS", {"tiny": TINY.but(bytes_per_step=512)})
+    monkeypatch.setattr(presets, "PRESETS", {"tiny": TINY.but(bytes_per_step=400)})
     second = grid_of(request_, seeds=1)
     assert not {r.training["key"] for r in first} & {r.training["key"] for r in second}
     assert len(list(request_.folder.glob("*.run.json"))) == 8
@@ -220,8 +220,8 @@ def test_another_seed_or_budget_takes_what_is_there(request_: Request, monkeypat
 
     monkeypatch.setattr(Crew, "run", run)
     more = grid_of(request_, seeds=1, budgets=(0.5, 1.0, 2.0))
-    assert done == [("byte 400, seed 0", (48_000,)), ("jamo 400, seed 0", (48_000,))]
-    assert [r for r in more if r.budget_bytes < 48_000] == first
+    assert done == [("byte 400, seed 0", (24_000,)), ("jamo 400, seed 0", (24_000,))]
+    assert [r for r in more if r.budget_bytes < 24_000] == first
 
 
 class Interrupted(KeyboardInterrupt):
@@ -444,13 +444,13 @@ def test_an_arm_that_loses_text_is_recorded_and_not_trained(request_: Request, t
     [
         ({"preset": "huge"}, r"no preset is called 'huge'(?s:.*)one of demo, study, cpu-nano, cpu-tiny, gpu-s, gpu-m"),
         ({"seeds": 0}, "seeds must be at least 1, got 0"),
-        ({"budgets": (0.001,)}, "at least ten steps of 1,024 bytes"),
+        ({"budgets": (0.001,)}, "at least ten steps of 512 bytes"),
         ({"budgets": (-1.0, 1.0)}, "at least ten steps"),
         ({"candidates": []}, "no tokenizer to train a model on"),
         ({"match": "time"}, "no match is called 'time'"),
         ({"validation": Texts("empty", [])}, "empty holds no text to score"),
         ({"validation": Texts("empty", [b""])}, "empty holds no text to score"),
-        ({"train": Texts("short", [b"abc"])}, "short has 3 bytes, preset tiny takes steps of 1,024"),
+        ({"train": Texts("short", [b"abc"])}, "short has 3 bytes, preset tiny takes steps of 512"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_training(request_: Request, changes: Any, says: str) -> None:
@@ -502,7 +502,7 @@ def script(tmp_path: Path) -> Iterator[Path]:
             from pathlib import Path
             sys.path.insert(0, {str(Path(__file__).parent)!r})
             import test_grid as t
-            t.presets.PRESETS = {{"tiny": t.TINY.but(bytes_an_arm=60_000)}}
+            t.presets.PRESETS = {{"tiny": t.TINY.but(bytes_an_arm=40_000)}}
             train, held = t.sample_texts("ko")
             texts = t.Texts("train", train.documents[:40]), t.Texts("validation", held.documents[:6])
             arms = t.made(texts[0], "unit=byte,vocab=400", "unit=jamo,vocab=400")
