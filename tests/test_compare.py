@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bpe_lab import Tokenizer, sample, train
-from bpe_lab.cli import comparing, main
+from bpe_lab.cli import comparing, main, plugins
 from bpe_lab.cli.exits import Exit
 from bpe_lab.compare import answers, choice, output, phrases, presets, studies, wording
 from bpe_lab.compare.cache import Cache
@@ -531,6 +531,7 @@ def compare(
     monkeypatch.setenv("BPE_LAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("BPE_LAB_VOCAB", str(tmp_path))
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", "")
+    monkeypatch.setattr(plugins, "has_downstream", lambda: False)
 
     def call(*argv: str) -> tuple[int, bytes, str]:
         code = main(["compare", *argv])

@@ -344,6 +344,38 @@ def validate(data: Any) -> list[str]:
     faults += [
         f"explorer: {c}" for c in data["explorer"]["candidates"] if c not in known or c not in data["explorer"]["cuts"]
     ]
+    return faults + _loss_faults(data, known)
+
+
+_LOSS = (
+    "preset",
+    "match",
+    "base",
+    "seeds",
+    "budgets",
+    "epochs",
+    "documents",
+    "target",
+    "notice",
+    "spearman",
+    "records",
+)
+_VERDICTS = ("resolved", "leans", "unresolved")
+
+
+def _loss_faults(data: dict[str, Any], known: set[str]) -> list[str]:
+    """Return what is wrong with the loss of a comparison."""
+    loss = data["loss"]
+    faults = [f"loss: {key} is missing" for key in ("available", "command") if key not in loss]
+    if loss.get("available"):
+        faults += [f"loss: {key} is missing" for key in _LOSS if key not in loss]
+        faults += [f"loss: base {loss['base']}"] if loss.get("base") not in {*known, None} else []
+        faults += [] if _both(loss.get("notice")) else ["loss: notice"]
+    given = [(c["id"], c["loss"]) for c in data["candidates"] if c["loss"]]
+    faults += [f"candidate {id}: loss without runs" for id, _ in given if not loss.get("available")]
+    faults += [f"metric {m} is not described" for _, of in given for m in of["values"] if m not in data["metrics"]]
+    differences = [(id, of["difference"]) for id, of in given if of["difference"]]
+    faults += [f"candidate {id}: verdict {d['verdict']}" for id, d in differences if d["verdict"] not in _VERDICTS]
     return faults
 
 
