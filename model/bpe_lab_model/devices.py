@@ -8,7 +8,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -61,9 +61,24 @@ def dtype(on: torch.device, precision: Precision = "auto") -> torch.dtype:
     return torch.bfloat16 if precision == "bf16" else torch.float32
 
 
-def autocast(on: torch.device, of: torch.dtype) -> AbstractContextManager[Any]:
-    """Return the context in which a forward pass computes its products in `of`."""
-    return nullcontext() if of == torch.float32 else torch.autocast(on.type, dtype=of)
+@contextmanager
+def autocast(on: torch.device, of: torch.dtype) -> Iterator[None]:
+    """Compute the products of a forward pass in `of`.
+
+    On a GPU those that stay fp32, the head's, may round what they multiply to TF32: it holds bf16 hidden states exactly
+    and weights to 2^-11, and sums stay fp32. Scoring never comes here.
+    """
+    if of == torch.float32:
+        yield
+        return
+    before = torch.get_float32_matmul_precision()
+    if on.type == "cuda":
+        torch.set_float32_matmul_precision("high")
+    try:
+        with torch.autocast(on.type, dtype=of):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 @cache
