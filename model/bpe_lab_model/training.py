@@ -211,7 +211,9 @@ class Trainer:
         """
         decay = round(self.settings.decay_share * total_bytes)
         schedule = replace(self.schedule, total_bytes=total_bytes, decay_bytes=decay)
-        if schedule.decay_starts < self.meter.bytes and self.meter.bytes > self.schedule.warmup_bytes:
+        # A step is taken where its middle lies before the place, so the trunk may stand half a step behind it.
+        passed = self.meter.bytes - self.settings.bytes_per_step / 2
+        if passed >= schedule.decay_starts and self.meter.bytes > self.schedule.warmup_bytes:
             raise ArgumentError(
                 f"the decay of {total_bytes:,} bytes begins at {schedule.decay_starts:,}, "
                 f"and the trunk is at {self.meter.bytes:,}",
