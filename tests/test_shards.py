@@ -17,13 +17,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import bpe_lab
-from bpe_lab import _core, holdout, shards
+from bpe_lab import _core, holdout
 from bpe_lab.cli.app import main
 from bpe_lab.compare.candidates import Loss, Ours, load_candidate
 from bpe_lab.compare.closed import ClosedCharacters
 from bpe_lab.compare.texts import Texts, read_texts, split
 from bpe_lab.errors import ArgumentError, CorpusError, FileError, FormatError
-from bpe_lab.shards import Labelled, Shards, encode_split, write_labelled, write_shards
+from bpe_lab.shards import Labelled, Shards, encode_split, write_labelled, write_shards, writing
 
 KO = ["사과나무에 사과가 열렸다.\n".encode(), "값을 치렀다.\n".encode(), b"", b"An apple.\n", "닭이 울었다.".encode()]
 
@@ -127,7 +127,7 @@ def test_batches_of_any_size_give_the_same_files(
     labelled = [Labelled(*each) for each in documents]
     whole = write_labelled(place / "whole", candidate, labelled).manifest
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shards, "BATCH_BYTES", 100)
+        patch.setattr(writing, "BATCH_BYTES", 100)
         parts = write_labelled(place / "parts", candidate, iter(labelled)).manifest
     assert {**whole, "domains": sorted(whole["domains"])} == {**parts, "domains": sorted(parts["domains"])} or (
         # Domains are numbered as their batches come.
@@ -138,7 +138,7 @@ def test_batches_of_any_size_give_the_same_files(
 
 def test_the_corpus_is_never_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When a document is asked for, at most a batch of those before it waits to be encoded."""
-    monkeypatch.setattr(shards, "BATCH_BYTES", 10_000)
+    monkeypatch.setattr(writing, "BATCH_BYTES", 10_000)
     fake = Fake()
     n_given = 0
 
@@ -249,7 +249,7 @@ def test_a_write_that_fails_leaves_the_old_folder(
     folder: Path, candidate: Ours, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     before, n_calls = contents(folder.parent), 0
-    real = shards._Growing.add
+    real = writing._Growing.add
 
     def add(self: Any, numbers: Any) -> None:
         nonlocal n_calls
@@ -258,7 +258,7 @@ def test_a_write_that_fails_leaves_the_old_folder(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         real(self, numbers)
 
-    monkeypatch.setattr(shards._Growing, "add", add)
+    monkeypatch.setattr(writing._Growing, "add", add)
     with pytest.raises(FileError, match=r"No space left on device\nhint: nothing was changed"):
         write_shards(folder, candidate, {"train": KO * 2}, force=True)
     assert contents(folder.parent) == before and sorted(p.name for p in folder.parent.iterdir()) == ["s"]
