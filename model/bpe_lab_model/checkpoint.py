@@ -68,7 +68,7 @@ class Checkpoint:
             FormatError: they are not there, damaged, or of another model.
         """
         tensors = _read_tensors(self.folder, OPTIMIZER, self.state["files"])
-        for name, parameter in model.named_parameters():
+        for name, parameter in ((name, p) for name, p in model.named_parameters() if p.requires_grad):
             found = {key: tensors.get(f"{key}.{name}") for key in ("exp_avg", "exp_avg_sq", "step")}
             if any(tensor is None for tensor in found.values()):
                 raise FormatError(f"{self.folder / OPTIMIZER} has no moments of {name}", "train this run again")

@@ -15,12 +15,8 @@ for bit. Scores nothing (`bpb`), chooses no learning rate (`probing`).
 import copy
 import hashlib
 import math
-import queue
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -34,7 +30,9 @@ from bpe_lab_model import checkpoint, cost, devices, optim
 from bpe_lab_model.checkpoint import Checkpoint
 from bpe_lab_model.devices import ALONE, World
 from bpe_lab_model.gpt import GPT
+from bpe_lab_model.interrupts import uninterrupted
 from bpe_lab_model.objectives import extra_ids
+from bpe_lab_model.prefetch import ahead
 from bpe_lab_model.progress import Log, Meter, Progress
 from bpe_lab_model.windows import IGNORE, Batch, Step, WindowIndex, steps
 
@@ -192,7 +190,9 @@ class Trainer:
             KeyboardInterrupt: on Ctrl-C, after saving the last finished step (and likewise for other ways to be ended).
         """
         self._guarded(None)
-        if self.status == "ok" and self.folder is not None:
+        if self.status == "ok":
+            if self.meter.pending_bytes:
+                self.meter.mark()
             self.save()
         return self.trained()
 
@@ -364,23 +364,17 @@ class Trainer:
     # Saving and going on.
 
     def save(self) -> Path | None:
-        """Write a checkpoint of the last finished step; None where there is no folder or this is not the first rank.
+        """Write a checkpoint of the last finished step; None without a folder or a step, or on other ranks.
 
         Raises:
             FileError: writing failed; what was saved before stands.
         """
-        if self.folder is None or not self.world.is_first:
+        if self.folder is None or not self.world.is_first or not self.meter.steps:
             return None
-        keep_last = self.settings.keep_last
+        tokenizer, keep_last = self.shards.tokenizer_path, self.settings.keep_last
         with uninterrupted():
             return checkpoint.keep(
-                self.folder,
-                self.meter.bytes,
-                self.model,
-                self.optimizer,
-                self.state(),
-                self.shards.tokenizer_path,
-                keep_last,
+                self.folder, self.meter.bytes, self.model, self.optimizer, self.state(), tokenizer, keep_last
             )
 
     def state(self) -> dict[str, Any]:
@@ -500,50 +494,3 @@ def _step_seed(seed: int, n_bytes: int, rank: int) -> int:
 def _crossed(every: int | None, n_bytes: int, n_new: int) -> bool:
     """Tell whether the last `n_new` of `n_bytes` bytes went over a multiple of `every`."""
     return every is not None and n_bytes // every > (n_bytes - n_new) // every
-
-
-def ahead(items: Iterator[Step], n_ready: int = 2) -> Iterator[Step]:
-    """Yield `items`, made by a thread while a GPU is busy with those before."""
-    ready: queue.Queue[Step | BaseException | None] = queue.Queue(n_ready)
-    closed = threading.Event()
-
-    def put(item: Step | BaseException | None) -> None:
-        while not closed.is_set():
-            with suppress(queue.Full):
-                return ready.put(item, timeout=0.1)
-
-    def work() -> None:
-        try:
-            for item in items:
-                put(item)
-                if closed.is_set():
-                    return
-            put(None)
-        except BaseException as e:
-            put(e)
-
-    threading.Thread(target=work, daemon=True).start()
-    try:
-        while (item := ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        closed.set()
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait until the block is done: what is inside happens whole."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    heard: list[int] = []
-    before = {n: signal.signal(n, lambda number, _: heard.append(number)) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for listened, handler in before.items():
-            signal.signal(listened, handler)
-        for number in heard[:1]:
-            signal.raise_signal(number)

@@ -17,9 +17,11 @@ from bpe_lab.errors import ArgumentError, CorpusError
 from bpe_lab.shards import Shards
 from bpe_lab_model import cost, devices
 from bpe_lab_model.checkpoint import load
+from bpe_lab_model.interrupts import uninterrupted
 from bpe_lab_model.objectives import extra_ids, longest_row
+from bpe_lab_model.prefetch import ahead
 from bpe_lab_model.progress import Progress, describe
-from bpe_lab_model.training import Settings, Trainer, ahead, uninterrupted
+from bpe_lab_model.training import Settings, Trainer
 from bpe_lab_model.windows import IGNORE, WindowIndex, steps
 
 
@@ -239,6 +241,14 @@ def test_ctrl_c_in_the_midst_of_a_step_keeps_the_last_finished_one(text: Shards,
     straight = trainer(text, max_tokens=100)
     straight.run()
     assert equal(weights(on), weights(straight))
+
+
+def test_ctrl_c_before_the_first_step_is_finished_leaves_nothing(text: Shards, tmp_path: Path) -> None:
+    one = trainer(text, tmp_path / "run")
+    Breaks(one, at=1)
+    with pytest.raises(KeyboardInterrupt):
+        one.run()
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
