@@ -362,6 +362,60 @@ def questions(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return made
 
 
+ARMS = ("byte 8Ki", "syllable 8Ki", "jamo 8Ki")
+
+
+def loss_figures(rng: random.Random) -> list[dict[str, Any]]:
+    """Return bits per byte against bytes, FLOPs and seconds, and a scatter plot."""
+    axes = {"bytes": ("bytes seen", "본 바이트", 1e6), "flops": ("FLOPs", "FLOPs", 3e12), "seconds": ("s", "초", 60.0)}
+    made = [
+        {
+            "id": f"loss-{name}",
+            "kind": "band",
+            "section": "loss",
+            "title": word(f"Loss by {en}", f"{ko}에 따른 손실"),
+            "caption": word("Bands are 95 % intervals.", "띠는 95 % 구간."),
+            "x": {"title": word(en, ko), "type": "log", "format": ",.3~s"},
+            "y": {"title": word("bits per byte", "바이트당 비트"), "type": "quantitative"},
+            "series_title": word("tokenizer", "토크나이저"),
+            "rows": [
+                row(rng, most * part, (2.3 - 0.03 * i) * part**-0.08, arm, 0.02)
+                for i, arm in enumerate(ARMS)
+                for part in (0.25, 0.5, 1.0)
+            ],
+        }
+        for name, (en, ko, most) in axes.items()
+    ]
+    dots = [row(rng, 0.3 + 0.01 * i, 2.2 + 0.02 * i, f"arm {i}", 0.02) for i in range(9)]
+    scatter = {"id": "spearman-tokens", "kind": "scatter", "title": word("Loss by tokens", "손실과 토큰"), "rows": dots}
+    return [*made, {**made[0], **scatter, "x": {"title": word("tokens per byte", "바이트당 토큰")}}]
+
+
+def loss_table(rng: random.Random, found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the table of the loss: a base, one that leans, one that diverged; the lowest is not marked as best."""
+    by_name = {c["name"]: c["id"] for c in found}
+    columns = [
+        {"key": "name", "title": word("tokenizer", "토크나이저"), "unit": None, "better": None},
+        {"key": "bpb", "title": word("bits per byte", "바이트당 비트"), "unit": "bits/byte", "better": "lower", "unmarked": True},
+        {"key": "verdict", "title": word("against the base", "기준과 견주면"), "unit": None, "better": None},
+        {"key": "nats", "title": word("nats per token", "토큰당 nat"), "unit": "nats/token", "better": None, "faint": True},
+    ]  # fmt: skip
+    verdicts = (word("the base", "기준"), word("leans, 3 seeds", "기움, 시드 3개"))
+    rows: list[dict[str, Any]] = [
+        {
+            "name": arm,
+            "candidate": by_name[arm],
+            "bpb": estimate(rng, 2.3 - 0.03 * i),
+            "verdict": verdict,
+            "nats": 5.0 + i,
+        }
+        for i, (arm, verdict) in enumerate(zip(ARMS, verdicts, strict=False))
+    ]
+    note = word("training diverged, so not ranked: NaN", "학습이 발산해 순위에서 뺌: NaN")
+    rows.append({"name": ARMS[2], "candidate": by_name[ARMS[2]], "status": "diverged", "note": note, "ranked": False})
+    return {"id": "loss", "section": "loss", "title": word("Loss of a language model", "언어 모델의 손실"), "columns": columns, "rows": rows}  # fmt: skip
+
+
 def comparison(seed: int = 0) -> dict[str, Any]:
     """Return a comparison with every section filled."""
     rng = random.Random(seed)
@@ -388,9 +442,13 @@ def comparison(seed: int = 0) -> dict[str, Any]:
             {"en": "Between jamo with and without nfd-alias, this text cannot decide.", "ko": "nfd-alias를 쓸지는 이 글로 가릴 수 없습니다.", "strength": "unresolved"},
             {"en": "Whether whole words pay in loss needs a trained model.", "ko": "낱말을 통째로 두는 것이 손실값에서 이로운지는 모델을 학습해야 알 수 있습니다.", "strength": "needs-model"},
         ],
-        "questions": questions(found), "candidates": found, "figures": figures(rng), "tables": tables(rng, found),
+        "questions": questions(found), "candidates": found, "figures": [*figures(rng), *loss_figures(rng)], "tables": [*tables(rng, found), loss_table(rng, found)],
         "explorer": {"sentences": [{"id": i, "text": t, "note": word("NFD and code mixed", "섞인 글") if i == "s5" else None} for i, t in SENTENCES.items()], "cuts": cuts, "typing": {i: t for i, t in typing.items() if t}, "candidates": [c["id"] for c in shown]},
-        "loss": {"available": False, "command": "bpe-lab lm compare --lang ko"},
+        "loss": {
+            "available": True,
+            "notice": word("Models of the preset cpu-nano: 3 tokenizers, 3 seeds each.", "cpu-nano 프리셋의 모델: 토크나이저 3개, 시드 3개."),
+            "spearman": {"arms": 3, "needed": 8, "available": False},
+        },
     }  # fmt: skip
 
 

@@ -372,3 +372,64 @@ def test_tables_of_another_shape_are_refused(small: dict[str, Any], tables: Any)
     small["explorer"]["typing"] = {"c1": tables}
     with pytest.raises(FormatError, match=r"explorer\.typing\['c1'\]"):
         render(small)
+
+
+# -- the loss
+
+
+@pytest.fixture(scope="module")
+def rich() -> dict[str, Any]:
+    return rich_comparison()
+
+
+def test_the_loss_has_a_section_of_its_own(rich: dict[str, Any]) -> None:
+    page = render(rich)
+    loss = page[page.index('<section id="loss"') : page.index('<section id="explorer"')]
+    charts = page[page.index('<section id="charts"') : page.index('<section id="loss"')]
+    tables = page[page.index('<section id="tables"') :]
+    assert [anchor in loss for anchor in ("chart-loss-bytes", "chart-spearman-tokens", "table-loss")] == [True] * 3
+    assert "chart-loss" not in charts and "table-loss" not in tables and "chart-compression" not in loss
+    for word in (
+        "cpu-nano 프리셋의 모델",
+        "Models of the preset cpu-nano",
+        "3 of the 8",
+        "토크나이저가 모자랍니다(3개",
+    ):
+        assert word in loss
+    assert '<a href="#loss">' in page
+
+
+def test_every_chart_is_drawn_where_its_table_stands(rich: dict[str, Any]) -> None:
+    """The script draws figure n into place n, whichever section that place is in."""
+    page = render(rich)
+    places = [int(n) for n in re.findall(r'data-chart="(\d+)"', page)]
+    assert sorted(places) == list(range(len(rich["figures"])))
+    for index, figure in enumerate(rich["figures"]):
+        before = page[: page.index(f'data-chart="{index}"')]
+        assert figure["title"]["en"] in before[before.rindex("<figure") :]
+
+
+def test_no_arm_is_marked_best_and_one_that_diverged_says_so(rich: dict[str, Any]) -> None:
+    page = render(rich)
+    table = page[page.index('id="table-loss"') :]
+    table = table[: table.index("</table>")]
+    assert "(best)" not in Tags(table).text and 'class="badge diverged"' in table and "NaN" in table
+    assert 'class="number faint"' in table and table.count("lower is better") == 1
+    main = page[page.index('id="table-main"') :]
+    assert "best" in main[: main.index("</table>")], "elsewhere it is"
+
+
+def test_without_a_loss_the_command_and_the_package_are_named(small: dict[str, Any]) -> None:
+    column = {
+        "key": "bits_per_byte",
+        "title": {"en": "bits per byte", "ko": "바이트당 비트"},
+        "unit": None,
+        "better": None,
+    }
+    table = {"id": "loss", "section": "loss", "title": "x", "columns": [column], "rows": [{"name": "a"}]}
+    small["tables"] = [table]
+    small["loss"] = {"available": False, "command": "bpe-lab lm compare", "install": "pip install bpe-lab-model"}
+    page = render(small)
+    assert "<code>bpe-lab lm compare</code>" in page and "<code>pip install bpe-lab-model</code>" in page
+    small["tables"], small["figures"] = [], []
+    assert '<section id="loss"' not in render(small)
