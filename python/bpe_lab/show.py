@@ -186,7 +186,7 @@ def view(tokenizer: "Tokenizer", text: bytes, allowed_special: "Specials" = ()) 
 def tokens_at(
     text: bytes, ids: Sequence[int], spans: Sequence[tuple[int, int]], *, is_jamo: bool
 ) -> Iterator[ShownToken]:
-    """Yield tokens that lie at `spans` of a text, whatever made them; `is_jamo` where they may cut syllables by jamo."""
+    """Yield tokens that lie at `spans` of a text, whatever made them; `is_jamo`: they may cut syllables by jamo."""
     chars = _Characters(text, is_jamo)
     for i, (id, span) in enumerate(zip(ids, spans, strict=True)):
         yield chars.token(i, id, span)
