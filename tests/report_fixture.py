@@ -388,7 +388,10 @@ def loss_figures(rng: random.Random) -> list[dict[str, Any]]:
     ]
     dots = [row(rng, 0.3 + 0.01 * i, 2.2 + 0.02 * i, f"arm {i}", 0.02) for i in range(9)]
     scatter = {"id": "spearman-tokens", "kind": "scatter", "title": word("Loss by tokens", "손실과 토큰"), "rows": dots}
-    return [*made, {**made[0], **scatter, "x": {"title": word("tokens per byte", "바이트당 토큰")}}]
+    return [
+        *made,
+        {**made[0], **scatter, "x": {"title": word("tokens per byte", "바이트당 토큰"), "type": "quantitative"}},
+    ]
 
 
 def loss_table(rng: random.Random, found: list[dict[str, Any]]) -> dict[str, Any]:
