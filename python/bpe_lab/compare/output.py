@@ -45,9 +45,10 @@ class Comparison:
         write(("candidate", "name", "recipe", "study", "kind", "unit", "status", "metric", "value", "low", "high"))
         for c in self.data["candidates"]:
             head = [c[key] for key in ("id", "name", "recipe", "study", "kind", "unit", "status")]
-            for metric, e in c["values"].items():
+            found = c["values"] | (c["loss"] or {"values": {}})["values"]
+            for metric, e in found.items():
                 write([*head, metric, e["value"], e["low"], e["high"]])
-            if not c["values"]:
+            if not found:
                 write([*head, "", "", "", ""])
         return out.getvalue()
 

@@ -423,7 +423,7 @@ PHRASES: dict[str, Both] = {
         "손실: 학습 {work}로는 {a}(바이트당 {bpb}비트), {b} 가운데 어느 쪽이 낮은지 알 수 없다: {gap}({verdict}).",
     ),
     "work-bytes": both("{n} bytes", "{n}바이트"),
-    "work-flops": both("{n} FLOPs", "{n} FLOPs"),
+    "work-flops": both("{n} FLOPs", "연산 {n} FLOPs"),
     "loss-tied": both("It is not told from: {names}.", "그것과 가려지지 않는 것: {names}."),
     "loss-alone": both(
         "In loss, {name} stands alone: {bpb} bits per byte, and nothing to set beside it.",
