@@ -428,7 +428,7 @@ def _coverage(seeds: int, n_documents: int, of_seeds: float, of_documents: float
         (5, 40, 0.02, 0.001, 0.93),  # luck of the run alone
         (5, 40, 0.0005, 0.1, 0.91),  # luck of the documents alone; a percentile bootstrap of 40 is a little short
         (2, 40, 0.02, 0.1, 0.93),  # two seeds: t with one degree is very wide
-        (5, 40, 0.02, 0.1, 0.88),  # both, alike: the wider of two is short of both together
+        (5, 40, 0.02, 0.1, 0.85),  # both, alike: the wider of two is short of both together
     ],
 )
 def test_coverage(seeds: int, n_documents: int, of_seeds: float, of_documents: float, least: float) -> None:
