@@ -60,7 +60,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print."""
         if found := re.match(r"argument COMMAND: invalid choice: '([^']*)'", message):
-            near = difflib.get_close_matches(found[1], COMMANDS, n=1)
+            near = difflib.get_close_matches(found[1], self._commands(), n=1)
             hint = f"did you mean {near[0]}?" if near else f"see {self.prog} --help"
             raise ArgumentError(f"there is no command {found[1]!r}", _ELSEWHERE.get(found[1], hint))
         raise ArgumentError(message, f"see {self.prog} --help")
@@ -74,6 +74,11 @@ class Parser(argparse.ArgumentParser):
         if extra:
             getattr(known, str(self.spread)).extend(extra)
         return known, []
+
+    def _commands(self) -> list[str]:
+        """Return the names of the commands right below this parser."""
+        below = (action for action in self._actions if isinstance(action, argparse._SubParsersAction))
+        return [str(name) for action in below for name in action.choices]
 
     def _refuse(self, word: str) -> NoReturn:
         options = [option for action in self._actions for option in action.option_strings]
