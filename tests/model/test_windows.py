@@ -360,6 +360,14 @@ def test_a_data_loader_with_workers_gives_what_the_dataset_gives(on_disk: ShardS
         assert batch.inputs.shape[1] <= longest_row(objective, 80)
 
 
+def test_padding_that_could_be_read_both_ways_is_set_apart(on_disk: ShardSplit) -> None:
+    windows = TokenWindows(on_disk, context_bytes=80, objective="mlm")
+    rows = [windows[i] for i in range(8)]
+    batch = TokenWindows.collate(rows)
+    assert batch.segments is not None and batch.segments.max() == 1
+    assert (batch.segments == 0).sum(dim=1).tolist() == [len(row["inputs"]) for row in rows]
+
+
 def test_a_dataset_is_small_and_new_every_epoch(on_disk: ShardSplit) -> None:
     windows = TokenWindows(on_disk, context_bytes=80, objective="mlm")
     assert len(pickle.dumps(windows)) < 20_000
