@@ -381,7 +381,7 @@ def test_a_model_that_learned_two_texts_says_them() -> None:
     eos = tokenizer.special_tokens["<|endoftext|>"]
     rows = [torch.tensor([[eos, *tokenizer.encode(text), eos]]) for text in TEXTS[:2]]
     optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
-    for _ in range(40):
+    for _ in range(30):
         for row in rows:
             logits = model.logits(model(row[:, :-1]))[0]
             nn.functional.cross_entropy(logits, row[0, 1:]).backward()

@@ -132,7 +132,7 @@ def test_side_by_side_stays_within_the_context(tokenizer: Tokenizer, model: GPT)
 
 def test_figures_of_decoding(tokenizer: Tokenizer, model: GPT) -> None:
     model.train()
-    figures = decoding_figures(model, tokenizer, [text.encode() for text in TEXTS], seconds=0.3)
+    figures = decoding_figures(model, tokenizer, [text.encode() for text in TEXTS], seconds=30)
     assert model.training
     n_tokens, n_bytes = (sum(map(len, map(f, TEXTS))) for f in (tokenizer.encode, str.encode))
     assert figures["bytes_per_token"] == pytest.approx(n_bytes / n_tokens)
