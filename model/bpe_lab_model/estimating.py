@@ -29,7 +29,7 @@ def estimate(grid: Grid, n_jobs: int | None = None) -> dict[str, Any]:
 
     The learning rates are counted as three for each arm; one whose best is at an edge takes more.
     """
-    jobs, n_threads = side_by_side(grid) if n_jobs is None else (n_jobs, 1)
+    jobs, n_threads = side_by_side(grid, n_jobs)
     pace = jobs * flops_per_s(grid, n_threads) if grid.trained else 0.0
     arms = [_arm(grid, arm) for arm in grid.arms]
     total = sum(arm["flops"] for arm in arms)

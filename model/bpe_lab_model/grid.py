@@ -10,6 +10,7 @@ other files. Trains nothing itself (`running`), judges nothing (`bpe_lab.downstr
 """
 
 import json
+import os
 import re
 import shutil
 import time
@@ -414,7 +415,7 @@ def run_grid(grid: Grid, n_jobs: int | None = None) -> list[RunRecord]:
 
     Args:
         grid: from `plan`.
-        n_jobs: works side by side; None is one a processor on a CPU for small trunks, else one.
+        n_jobs: works side by side; None is one a processor on a CPU, and one on a GPU. Processors are shared among them.
 
     Raises:
         FormatError: a record in the folder is damaged.
@@ -422,8 +423,7 @@ def run_grid(grid: Grid, n_jobs: int | None = None) -> list[RunRecord]:
     """
     grid.folder.mkdir(parents=True, exist_ok=True)
     tally = Tally(grid.request.progress, sum(1 for _ in grid.runs()))
-    jobs, threads = side_by_side(grid) if n_jobs is None else (n_jobs, 1)
-    with Crew(jobs, threads) as crew:
+    with Crew(*side_by_side(grid, n_jobs)) as crew:
         probes = _probe(grid, crew, tally)
         _train(grid, probes, crew, tally)
     _tidy(grid)
@@ -433,16 +433,18 @@ def run_grid(grid: Grid, n_jobs: int | None = None) -> list[RunRecord]:
     return records
 
 
-def side_by_side(grid: Grid) -> tuple[int, int]:
+def side_by_side(grid: Grid, n_jobs: int | None = None) -> tuple[int, int]:
     """Return how many works run at once, and the threads of each: a processor each, but all for one on a GPU."""
-    import os
+    there = grid.request.threads or _n_processors()
+    if n_jobs is None:
+        most = len(grid.arms) * max(len(grid.seeds), len(probing.FACTORS))
+        n_jobs = min(there, most) if devices.device().type == "cpu" else 1
+    return max(1, n_jobs), max(1, there // max(1, n_jobs))
 
-    there = grid.request.threads or len(
-        os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-    )
-    if devices.device().type != "cpu":
-        return 1, there
-    return max(1, min(there, len(grid.arms) * max(len(grid.seeds), len(probing.FACTORS)))), 1
+
+def _n_processors() -> int:
+    """Return the processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _probe(grid: Grid, crew: Crew, tally: Tally) -> dict[str, Probes]:
