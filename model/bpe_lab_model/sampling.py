@@ -96,8 +96,7 @@ def greedy(logits: Tensor) -> Tensor:
 def draw(probabilities: Tensor, generator: torch.Generator) -> Tensor:
     """Return one token for each row of `probabilities` (B, V): where a uniform number falls in their running sum.
 
-    One number a row, drawn on the CPU, so that a seed gives the same text on every device. Never a token of
-    probability 0.
+    One number a row, drawn on the CPU, so that a seed draws the same on every device. Never a token of probability 0.
     """
     uniform = torch.rand((*probabilities.shape[:-1], 1), generator=generator, dtype=torch.float64)  # (B, 1)
     running = probabilities.double().cumsum(-1)  # (B, V)
