@@ -3,8 +3,9 @@
 `summed_nats` makes the gradients of hidden states and head weight in the forward, chunk by chunk, while the logits are
 at hand, so nothing of size (rows, vocabulary) is kept: memory is one chunk of logits and one gradient of the weight,
 whatever the batch. Logits, log-sum-exp and gradients are float32 also where hidden states are bfloat16, since bfloat16
-logits are up to 0.04 nats off; nats are added up in float64. Under autocast on CUDA, training's products have bfloat16
-factors and float32 results; scoring's never do. Averages nothing: a caller divides by what it counted.
+logits are up to 0.04 nats off; nats are added up in float64. Under autocast the two products that make gradients are
+bfloat16, and on CUDA the logits have bfloat16 factors, float32 sums and float32 results; scoring is never low.
+Averages nothing: a caller divides by what it counted.
 """
 
 import torch
@@ -70,7 +71,7 @@ class _SummedNats(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, hidden, weight, targets, n_vocab, chunk):  # type: ignore[no-untyped-def]
-        low = hidden.is_cuda and torch.is_autocast_enabled("cuda")
+        low = torch.is_autocast_enabled(hidden.device.type)
         with torch.autocast(hidden.device.type, enabled=False):
             nats, ctx.grad_hidden, ctx.grad_weight = _nats_and_gradients(hidden, weight, targets, n_vocab, chunk, low)
         return nats
@@ -90,25 +91,33 @@ class _SummedNats(torch.autograd.Function):
 def _nats_and_gradients(
     hidden: Tensor, weight: Tensor, targets: Tensor, n_vocab: int, chunk: int, low: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the sum of nats in float64, and its gradients by hidden states and weight in their dtypes."""
+    """Return the sum of nats in float64, and its gradients by hidden states and weight in their dtypes.
+
+    All chunks share one buffer of logits: new megabytes for each would be new pages for each, 30 to 50 ms a step.
+    """
     kept = _scored(targets)  # (n,)
     states, targets = (hidden, targets) if len(kept) == len(targets) else (hidden[kept], targets[kept])
-    vocabulary = _factor(weight[:n_vocab], low)  # (V, d)
+    table = weight[:n_vocab].float()  # (V, d)
+    low_table = table.bfloat16() if low else table  # (V, d)
     grads = torch.empty_like(states)  # (n, d)
     grad_weight = torch.zeros(weight.shape, dtype=torch.float32, device=weight.device)  # (V_pad, d)
     chances = torch.empty(len(kept), 1, dtype=torch.float32, device=hidden.device)  # (n, 1)
     buffer = torch.empty(min(chunk, len(kept)), n_vocab, dtype=torch.float32, device=hidden.device)  # (chunk, V)
     for start in range(0, len(kept), chunk):
         rows = slice(start, start + chunk)
-        factor = _factor(states[rows], low)  # (rows, d)
-        logits = _product(factor, vocabulary.t(), buffer[: len(factor)])  # (rows, V)
-        chances[rows] = _into_gradient(logits, targets[rows, None])
-        logits = _factor(logits, low)
-        grads[rows] = _product(logits, vocabulary)  # (rows, d)
-        if low:
-            grad_weight[:n_vocab] += _product(logits.t(), factor)  # (V, d)
+        factor = states[rows].float()  # (rows, d)
+        low_factor = factor.bfloat16() if low else factor  # (rows, d)
+        if low and hidden.is_cuda:
+            logits = torch.mm(low_factor, low_table.t(), out_dtype=torch.float32)  # (rows, V)
         else:
-            grad_weight[:n_vocab].addmm_(logits.t(), factor)  # (V, d)
+            logits = torch.mm(factor, table.t(), out=buffer[: len(factor)])  # (rows, V)
+        chances[rows] = _into_gradient(logits, targets[rows, None])
+        by_logits = logits.bfloat16() if low else logits  # (rows, V)
+        grads[rows] = by_logits @ low_table  # (rows, d)
+        if low:
+            grad_weight[:n_vocab] += by_logits.t() @ low_factor  # (V, d)
+        else:
+            grad_weight[:n_vocab].addmm_(by_logits.t(), factor)  # (V, d)
     nats = -chances.log().squeeze(1)  # (n,)
     lost = (chances.squeeze(1) < _LEAST_CHANCE).nonzero().squeeze(1)
     if len(lost):
@@ -128,18 +137,6 @@ def _into_gradient(logits: Tensor, target: Tensor) -> Tensor:
     chances = logits.gather(1, target)  # (rows, 1)
     logits.scatter_(1, target, chances - 1)
     return chances
-
-
-def _factor(x: Tensor, low: bool) -> Tensor:
-    return x.bfloat16() if low else x.float()
-
-
-def _product(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
-    """Return a @ b in float32, in `out` where it is given; factors may be bfloat16 on CUDA, and `out` is left then.
-
-    A new block of megabytes for every chunk would be new pages for every chunk: 30 to 50 ms a step.
-    """
-    return torch.mm(a, b, out=out) if a.dtype == torch.float32 else torch.mm(a, b, out_dtype=torch.float32)
 
 
 def _scored(targets: Tensor) -> Tensor:

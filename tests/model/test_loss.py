@@ -107,6 +107,16 @@ def test_autocast_does_not_reach_into_the_loss(f) -> None:
         assert torch.equal(f(hidden, weight, targets, 100), plain)
 
 
+def test_under_autocast_gradients_are_rough_and_nats_exact() -> None:
+    hidden, weight, targets = draw(300, 32, 100, 128, 0.2, 9)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        got = both(summed_nats, hidden, weight, targets, 100)
+    want = both(summed_nats, hidden, weight, targets, 100)
+    assert torch.equal(got[0], want[0])
+    for rough, exact in zip(got[1:], want[1:], strict=True):
+        assert 0 < float((rough - exact).norm() / exact.norm()) < 0.01
+
+
 def test_tied_weights_and_accumulation_add_up() -> None:
     """The table is looked up and is the head, over two batches before one step."""
     _, table, ids = draw(60, 16, 50, 64, 0.0, 3)
