@@ -34,10 +34,14 @@ from bpe_lab_model.interrupts import uninterrupted
 from bpe_lab_model.objectives import extra_ids
 from bpe_lab_model.prefetch import ahead
 from bpe_lab_model.progress import Log, Meter, Progress
+from bpe_lab_model.rows import BATCH_COST
 from bpe_lab_model.windows import IGNORE, Batch, Step, WindowIndex, steps
 
 _POINTS = 200
 """Of a curve, at most."""
+
+_GPU_BATCH_COST = 2048
+"""What a batch costs a GPU beside its places, in places: some thousand launches of kernels. Estimated, not measured."""
 
 Report = Callable[[Progress], None]
 Evaluate = Callable[[GPT], float]
@@ -358,6 +362,7 @@ class Trainer:
             max_tokens=s.max_tokens,
             pack=s.pack,
             objective=s.objective,
+            batch_cost=BATCH_COST if self.device.type == "cpu" else _GPU_BATCH_COST,
         )
         return found if self.device.type == "cpu" else ahead(found)
 

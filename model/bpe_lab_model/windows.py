@@ -17,7 +17,7 @@ from torch import Tensor
 from bpe_lab.errors import ArgumentError
 from bpe_lab.shards import ShardSplit
 from bpe_lab_model.objectives import Objective, Row, canonical, draws_of
-from bpe_lab_model.rows import IGNORE, Ints, Window, WindowIndex, Windows, by_padded_size, check_text
+from bpe_lab_model.rows import BATCH_COST, IGNORE, Ints, Window, WindowIndex, Windows, by_padded_size, check_text
 
 __all__ = ["IGNORE", "Batch", "Step", "TokenWindows", "Window", "WindowIndex", "steps"]
 
@@ -81,6 +81,7 @@ def steps(
     max_tokens: int = 8192,
     pack: bool = False,
     objective: str = "clm",
+    batch_cost: int = BATCH_COST,
 ) -> Iterator[Step]:
     """Yield the steps of a training run.
 
@@ -95,11 +96,12 @@ def steps(
         max_tokens: places of a batch, padding included; a single longer row is a batch of its own.
         pack: put short rows behind each other instead of padding them; not with `seq2seq`, whose rows have a prefix.
         objective: see `objectives`; what is damaged is decided by seed, epoch and window.
+        batch_cost: what a batch costs beside its places, in places: rows of like length share one where that pays.
 
     Cost: 24 bytes of memory a window; a sort of all windows an epoch.
     """
     check_text(index)
-    _check(bytes_per_step=bytes_per_step, world=world, max_tokens=max_tokens)
+    _check(bytes_per_step=bytes_per_step, world=world, max_tokens=max_tokens, batch_cost=batch_cost)
     if seed < 0:
         raise ArgumentError(f"seed must be at least 0, got {seed}")
     if not 0 <= rank < world:
@@ -107,7 +109,7 @@ def steps(
     if (total_bytes is None) == (epochs is None):
         raise ArgumentError("one of total_bytes and epochs must be given")
     total = round(float(epochs or 0) * index.n_bytes) if total_bytes is None else total_bytes
-    rows = _Rows(index, Objective(canonical(objective), index.split.vocab_size), seed, max_tokens, pack)
+    rows = _Rows(index, Objective(canonical(objective), index.split.vocab_size), seed, (max_tokens, batch_cost), pack)
     seen = start_bytes
     for chosen in step_windows(index, bytes_per_step, seed, start_bytes, total):
         n_bytes = int(index.bytes_of(chosen.numbers).sum())
@@ -212,13 +214,16 @@ def _mixed(x: Any) -> Any:
 class _Rows:
     """Makes batches of windows."""
 
-    def __init__(self, index: WindowIndex, objective: Objective, seed: int, max_tokens: int, pack: bool) -> None:
+    def __init__(
+        self, index: WindowIndex, objective: Objective, seed: int, limits: tuple[int, int], pack: bool
+    ) -> None:
+        """`limits` are the places that a batch may have, and what it costs beside them."""
         if pack and objective.name.startswith("seq2seq"):
             raise ArgumentError("rows of seq2seq cannot be packed: each has a prefix of its own", "leave out pack")
         self._index = index
         self._objective = objective
         self._seed = seed
-        self._max_tokens = max_tokens
+        self._limits = limits
         self._pack = pack
 
     def n_targets(self, windows: Windows) -> int:
@@ -239,7 +244,7 @@ class _Rows:
     def _plain(self, chosen: Placed, windows: Windows) -> Iterator[Batch]:
         """Yield batches of what the index gathers at once: no Python a row."""
         sizes = self._index.bytes_of(chosen.numbers)
-        for part in by_padded_size(windows.n_tokens, self._max_tokens):
+        for part in by_padded_size(windows.n_tokens, *self._limits):
             inputs, targets = self._index.gather(windows.take(np.arange(len(windows))[part]))
             yield Batch(torch.from_numpy(inputs), torch.from_numpy(targets), n_bytes=int(sizes[part].sum()))
 
@@ -255,7 +260,7 @@ class _Rows:
     def _padded(self, rows: Sequence[Row], sizes: Ints) -> Iterator[Batch]:
         lengths = np.array([len(row.inputs) for row in rows])
         order = np.argsort(-lengths, kind="stable")
-        for part in by_padded_size(lengths[order], self._max_tokens):
+        for part in by_padded_size(lengths[order], *self._limits):
             places = order[part].tolist()
             batch = padded([rows[i] for i in places], self._index.eos)
             batch.n_bytes = int(sizes[places].sum())
@@ -264,10 +269,10 @@ class _Rows:
     def _packed(self, rows: Sequence[Row], sizes: Ints) -> Iterator[Batch]:
         """Yield batches of packed rows, each as long as a window can be."""
         lengths = [len(row.inputs) for row in rows]
-        capacity = max(lengths[0], min(self._index.context_bytes + 1, self._max_tokens))
+        capacity = max(lengths[0], min(self._index.context_bytes + 1, self._limits[0]))
         bins = pack_lengths(lengths, capacity)
         capacity = max(sum(lengths[i] for i in places) for places in bins)
-        n_rows = max(1, self._max_tokens // capacity)
+        n_rows = max(1, self._limits[0] // capacity)
         for start in range(0, len(bins), n_rows):
             group = bins[start : start + n_rows]
             packed = [pack_rows([rows[i] for i in places], capacity, self._index.eos) for places in group]

@@ -307,12 +307,37 @@ def test_packing_changes_no_row(arms: list[ShardSplit], objective: str) -> None:
         assert (batch.positions.diff(dim=1)[~begins[:, 1:]] == 1).all()
 
 
+def cheapest(lengths: list[int], max_tokens: int, cost: int) -> int:
+    """The cost of the best cut, by trying every first group."""
+    if not lengths:
+        return 0
+    sizes = [n for n in range(1, len(lengths) + 1) if n == 1 or lengths[0] * n <= max_tokens]
+    return min(lengths[0] * n + cost + cheapest(lengths[n:], max_tokens, cost) for n in sizes)
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=9), st.integers(1, 200), st.integers(1, 100))
+def test_rows_are_cut_into_the_cheapest_batches(lengths: list[int], max_tokens: int, cost: int) -> None:
+    lengths.sort(reverse=True)
+    groups = list(by_padded_size(np.array(lengths), max_tokens, cost))
+    assert [i for group in groups for i in range(len(lengths))[group]] == list(range(len(lengths)))
+    found = [lengths[group] for group in groups]
+    assert all(len(rows) == 1 or rows[0] * len(rows) <= max_tokens for rows in found)
+    assert sum(rows[0] * len(rows) + cost for rows in found) == cheapest(lengths, max_tokens, cost)
+
+
+def test_short_rows_are_not_padded_to_long_ones() -> None:
+    """By hand, 96 places a batch: 2 x 240 + 96 and 30 x 15 + 96 are 1,122; all 32 rows in one are 7,776."""
+    assert list(by_padded_size(np.array([240] * 2 + [15] * 30), 8192, 96)) == [slice(0, 2), slice(2, 32)]
+
+
 def test_packing_saves_room_where_documents_are_short() -> None:
-    """Lines of 1 to 40 bytes: padded to the longest of their batch they take a third more."""
+    """Lines of 1 to 40 bytes: in few batches, padded to the longest of each, they take a third more."""
     split = split_of([document([1] * n) for n in range(1, 41)] * 3)
     n_places = {}
     for pack in (False, True):
-        found = list(steps(WindowIndex(split, None, 64), 1000, 0, epochs=1, max_tokens=2048, pack=pack))
+        found = list(
+            steps(WindowIndex(split, None, 64), 1000, 0, epochs=1, max_tokens=2048, pack=pack, batch_cost=2048)
+        )
         n_places[pack] = sum(b.inputs.numel() for s in found for b in s.batches)
         assert sum(s.n_targets for s in found) == 3 * sum(range(2, 42))
     assert n_places[True] < 0.75 * n_places[False]
