@@ -21,6 +21,7 @@ from bpe_lab.compare.candidates import Ours
 from bpe_lab.errors import ArgumentError, CorpusError
 from bpe_lab.shards import Shards, ShardSplit, encode_split, write_shards
 from bpe_lab_model.objectives import OBJECTIVES, canonical, extra_ids, longest_row
+from bpe_lab_model.rows import by_padded_size
 from bpe_lab_model.windows import IGNORE, Batch, Step, TokenWindows, Window, WindowIndex, step_windows, steps
 
 EOS = 9
