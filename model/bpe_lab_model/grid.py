@@ -415,7 +415,7 @@ def run_grid(grid: Grid, n_jobs: int | None = None) -> list[RunRecord]:
 
     Args:
         grid: from `plan`.
-        n_jobs: works side by side, which share the processors; None is one a processor on a CPU, and one on a GPU.
+        n_jobs: works side by side, which share the processors; None is one a processor on a CPU, one on a GPU.
 
     Raises:
         FormatError: a record in the folder is damaged.

@@ -5,6 +5,8 @@ A trunk that was stopped goes on from its checkpoint, bit for bit. Knows neither
 """
 
 import contextlib
+import ctypes
+import gc
 import math
 import shutil
 import time
@@ -202,7 +204,10 @@ def cache_bytes_per_kb(model: GPT, split: "ShardSplit") -> float:
 
 
 def forget_peak() -> None:
-    """Begin to measure the most memory anew: several works run in one process."""
+    """Begin to measure the most memory anew: several works run in one process, which may have kept what one freed."""
+    gc.collect()
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
     with contextlib.suppress(OSError):

@@ -24,6 +24,7 @@ from typing import IO, TYPE_CHECKING, Any
 import torch
 
 from bpe_lab.errors import BpeLabError
+from bpe_lab_model import memory
 
 if TYPE_CHECKING:
     from bpe_lab_model.running import Outcome, Work
@@ -205,6 +206,7 @@ def main(n_threads: int) -> int:
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not stand between the pickles
     torch.set_num_threads(n_threads)
+    memory.keep_freed()
     incoming: queue.Queue[Any] = queue.Queue()
     ended = threading.Event()
     threading.Thread(target=_read, args=(incoming, ended), daemon=True).start()
