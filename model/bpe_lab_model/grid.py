@@ -9,6 +9,7 @@ other files. Trains nothing itself (`running`), judges nothing (`bpe_lab.downstr
     folder/shards/  folder/trunks/                       texts as tokens; trunks that were stopped
 """
 
+import contextlib
 import json
 import os
 import re
@@ -315,7 +316,7 @@ def kept_record(grid: Grid, run: Run, lr: float | None) -> RunRecord | None:
     """
     key = grid.key(run, lr)
     path = grid.folder / f"{_name(run, key)}.run.json"
-    if not grid.request.resume or not path.is_file():
+    if not path.is_file():
         return None
     try:
         record = RunRecord.from_json(json.loads(path.read_text(encoding="utf-8")))
@@ -363,18 +364,27 @@ class Probes:
 
 def shards_of(grid: Grid, arm: GridArm, *, probe: bool = False) -> Path:
     """Return the folder of an arm's shards, which are written where they are not there or not whole."""
-    train, validation = grid.probing if probe else (grid.train, grid.validation)
-    domains = None if probe or grid.domains is None else list(grid.domains)
-    key = key_of(arm.arm.fingerprint, train.content_key, validation.content_key, domains)
-    folder = grid.folder / "shards" / f"{arm.slug}-{key[:12]}"
+    folder = _shards_folder(grid, arm, probe)
     try:
         Shards.open(folder)
     except BpeLabError:
         folder.parent.mkdir(parents=True, exist_ok=True)
+        train, validation, domains = _shown(grid, probe)
         texts = {"train": train.documents, "validation": validation.documents}
         labels = {"validation": domains, "train": [domains[0]] * train.n_documents} if domains else None
         write_shards(folder, arm.candidate, texts, domains=labels, force=True)  # type: ignore[arg-type]
     return folder
+
+
+def _shown(grid: Grid, probe: bool) -> tuple[Texts, Texts, tuple[str, ...] | None]:
+    """Return what a run trains on, what it is scored on, and the domains of that."""
+    return (*grid.probing, None) if probe else (grid.train, grid.validation, grid.domains)
+
+
+def _shards_folder(grid: Grid, arm: GridArm, probe: bool) -> Path:
+    train, validation, domains = _shown(grid, probe)
+    key = key_of(arm.arm.fingerprint, train.content_key, validation.content_key, list(domains or ()))
+    return grid.folder / "shards" / f"{arm.slug}-{key[:12]}"
 
 
 # -- doing it
@@ -483,7 +493,7 @@ def _train(grid: Grid, probes: dict[str, Probes], crew: Crew, tally: Tally) -> N
     """Train what has no record yet, and write the records."""
     todo: dict[tuple[int, str], list[Run]] = {}
     for run in grid.runs():
-        if kept_record(grid, run, _lr(grid, run, probes)):
+        if grid.request.resume and kept_record(grid, run, _lr(grid, run, probes)):
             tally.n_done += 1
         elif run.arm.note:
             _write(grid, run, None, _lossy(grid, run))
@@ -521,21 +531,19 @@ def _lr(grid: Grid, run: Run, probes: dict[str, Probes]) -> float | None:
 
 
 def _record_of(grid: Grid, run: Run, probes: dict[str, Probes]) -> RunRecord:
-    found = kept_record(replace_resume(grid), run, _lr(grid, run, probes))
+    found = kept_record(grid, run, _lr(grid, run, probes))
     assert found is not None
     return found
 
 
-def replace_resume(grid: Grid) -> Grid:
-    """Return the grid as it reads what it has just written."""
-    return replace(grid, request=replace(grid.request, resume=True))
-
-
 def _tidy(grid: Grid) -> None:
-    """Take away the folder of stopped trunks, where none is left."""
-    folder = grid.folder / "trunks"
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+    """Take away what a finished grid needs no more: shards, which are made again in seconds, and stopped trunks."""
+    for arm in grid.trained:
+        for probe in (False, True):
+            shutil.rmtree(_shards_folder(grid, arm, probe), ignore_errors=True)
+    for name in ("shards", "trunks"):
+        with contextlib.suppress(OSError):  # there is none, or another grid has something there
+            (grid.folder / name).rmdir()
 
 
 # -- records

@@ -207,6 +207,11 @@ def test_a_measured_cache_is_what_the_formula_says(request_: Request, straight: 
     assert record.decoding["cache_bytes_per_kb"] == pytest.approx(128 * 1000 * a_byte, rel=0.25)
 
 
+def test_a_finished_grid_leaves_records_alone(straight: Straight) -> None:
+    assert sorted(path.name for path in straight[0].iterdir() if path.is_dir()) == ["probes"]
+    assert len(list(straight[0].glob("*.run.json"))) == 4
+
+
 def test_models_learn(straight: Straight) -> None:
     small, large = (r.scored for r in straight[1][:2])
     assert small and large and large.bpb < small.bpb < 8
@@ -345,7 +350,8 @@ def test_a_damaged_record_is_named(request_: Request, kept: Path, data: bytes) -
 def test_damaged_probes_are_named_and_damaged_shards_written_again(
     request_: Request, kept: Path, straight: Straight
 ) -> None:
-    for path in kept.glob("shards/*/train.ids.*"):
+    grid = plan(replace(request_, seeds=1, folder=kept))
+    for path in shards_of(grid, grid.arms[1]).glob("train.ids.*"):
         path.write_bytes(path.read_bytes()[:-2])
     for path in kept.glob("jamo*.run.json"):
         path.unlink()

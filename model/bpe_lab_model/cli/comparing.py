@@ -319,7 +319,8 @@ def _trained(
         try:
             records = run_grid(grid, args.jobs)
         except KeyboardInterrupt:
-            terminal.say(f"what is done is kept in {grid.folder}: the same command goes on from there")
+            terminal.say("the same command goes on from here")
+            terminal.written.append(grid.folder)
             raise
     models = summarised(plan, measured.results, records, target=_target(args))
     return comparison(plan, measured.results, measured.seconds + time.monotonic() - started, models)
