@@ -107,7 +107,7 @@ def _nats_and_gradients(
         rows = slice(start, start + chunk)
         factor = states[rows].float()  # (rows, d)
         low_factor = factor.bfloat16() if low else factor  # (rows, d)
-        if low and hidden.is_cuda:
+        if low and hidden.is_cuda and _HAS_MIXED_PRODUCTS:
             logits = torch.mm(low_factor, low_table.t(), out_dtype=torch.float32)  # (rows, V)
         else:
             logits = torch.mm(factor, table.t(), out=buffer[: len(factor)])  # (rows, V)
@@ -126,6 +126,9 @@ def _nats_and_gradients(
         grads = torch.zeros_like(hidden).index_copy_(0, kept, grads)  # (N, d)
     return nats.double().sum(), grads, grad_weight.to(weight.dtype)
 
+
+_HAS_MIXED_PRODUCTS = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 8)
+"""Whether `torch.mm` takes `out_dtype`."""
 
 _LEAST_CHANCE = 1e-30
 """Below it float32 has few digits or none, and the log-sum-exp is made from the logits again."""

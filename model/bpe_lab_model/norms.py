@@ -52,7 +52,7 @@ class _RMSNormOnCPU(torch.autograd.Function):
         return normed * weight
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx, grad):  # type: ignore[no-untyped-def]
         normed, weight, scale = ctx.saved_tensors
         products = grad * normed  # (..., width)

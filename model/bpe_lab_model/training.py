@@ -31,6 +31,7 @@ from bpe_lab_model.checkpoint import Checkpoint
 from bpe_lab_model.devices import ALONE, World
 from bpe_lab_model.gpt import GPT
 from bpe_lab_model.interrupts import uninterrupted
+from bpe_lab_model.memory import keep_freed
 from bpe_lab_model.objectives import extra_ids
 from bpe_lab_model.prefetch import ahead
 from bpe_lab_model.progress import Log, Meter, Progress
@@ -258,6 +259,8 @@ class Trainer:
 
     def _guarded(self, until: int | None) -> None:
         """Run the loop with its own random numbers, and save what is finished where somebody ends it."""
+        if self.device.type == "cpu":
+            keep_freed()
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             try:
                 self._loop(until)
