@@ -378,7 +378,7 @@ class TokenWindows(torch.utils.data.Dataset[dict[str, Tensor]]):
     def __getitem__(self, i: int) -> dict[str, Tensor]:
         """Return inputs (T,), targets (T,) and, with seq2seq, prefix ()."""
         one = Placed(np.array([self.index.number(i)]), np.array([self.epoch]))
-        rows = _Rows(self.index, self._objective, self._seed, 1, False)
+        rows = _Rows(self.index, self._objective, self._seed, (1, 1), False)
         row = next(rows.made(one, self.index.windows(one.numbers)))
         found = {"inputs": torch.from_numpy(row.inputs), "targets": torch.from_numpy(row.targets)}
         return found | ({"prefix": torch.tensor(row.prefix)} if row.prefix else {})

@@ -177,7 +177,7 @@ def _point(data: Any) -> Point:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON has it: dataclasses, mappings, lists, text, finite numbers; a number of numpy becomes Python's.
+    """Return a value as JSON has it: dataclasses, mappings, lists, text, finite numbers; those of numpy as Python's.
 
     Raises:
         TypeError: it is none of these.
