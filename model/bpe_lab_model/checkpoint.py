@@ -122,9 +122,7 @@ def load(folder: str | os.PathLike[str], device: str | torch.device = "cpu") -> 
         FileError: there is none.
         FormatError: it is damaged (every byte is covered by a SHA-256), or of a newer format.
     """
-    place = Path(folder)
-    if (place / LATEST).is_dir():
-        place = place / LATEST
+    place = newest(Path(folder)) or Path(folder)
     if not (place / STATE).is_file():
         raise FileError(f"{place} holds no checkpoint", "give the folder of a run, or one of its steps/")
     state = _read_state(place / STATE)
@@ -231,10 +229,33 @@ def keep(
     return written
 
 
-def sweep(run: Path) -> None:
-    """Take away what a killed process left unfinished."""
+def newest(run: Path) -> Path | None:
+    """Return the newest checkpoint of a run's folder, or None.
+
+    Without the link, which a copy may leave out and a process killed after its first save does, it is the last of
+    steps/: what stands there under its number is whole.
+    """
+    if (run / LATEST).is_dir():
+        return run / LATEST
+    found = [path.parent for path in (run / STEPS).glob(f"*/{STATE}") if path.parent.name.isdigit()]
+    return max(found, key=lambda path: path.name, default=None)
+
+
+def make_place(run: Path) -> None:
+    """Make a run's folder and see that it can be written; take away what a killed process left unfinished.
+
+    Raises:
+        FileError: it cannot be written: better known now than after hours of training.
+    """
+    try:
+        (run / STEPS).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=run):
+            pass
+    except OSError as e:
+        raise FileError(f"cannot write into the folder {run}: {e.strerror or e}", "choose another with -o") from e
     for part in (run / STEPS).glob(f".*{_PART}"):
         shutil.rmtree(part, ignore_errors=True)
+    (run / f".{LATEST}{_PART}").unlink(missing_ok=True)
 
 
 def _point(link: Path, target: Path) -> None:

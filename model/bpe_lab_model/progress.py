@@ -1,7 +1,9 @@
 """What training has done so far, a line of it for people, and `log.jsonl` for programs. Trains nothing."""
 
+import errno
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -150,10 +152,14 @@ class Log:
         Raises:
             FileError: it cannot be written.
         """
+        line = json.dumps(asdict(row), allow_nan=False).encode() + b"\n"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a", encoding="utf-8") as f:
-                f.write(json.dumps(asdict(row), allow_nan=False) + "\n")
+            with self.path.open("ab", buffering=0) as f:
+                start = f.tell()
+                if f.write(line) < len(line):  # the disk is full: no half of a line stays
+                    f.truncate(start)
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as e:
             raise FileError(f"cannot write {self.path}: {e.strerror or e}", "what was saved before stands") from e
 
@@ -161,8 +167,16 @@ class Log:
         """Take away the steps after `n_bytes`, which a resumed run takes again, and a line that was cut short."""
         if self.path.exists():
             lines = self.path.read_bytes().splitlines(keepends=True)
-            kept = [line for line in lines if line.endswith(b"\n") and json.loads(line)["bytes"] <= n_bytes]
+            kept = [line for line in lines if line.endswith(b"\n") and _bytes_of(line) <= n_bytes]
             write_whole(self.path, b"".join(kept), force=True)
+
+
+def _bytes_of(line: bytes) -> float:
+    """Return where a line of the log stands; infinity where it is damaged."""
+    try:
+        return float(json.loads(line)["bytes"])
+    except (ValueError, TypeError, KeyError):
+        return math.inf
 
 
 def describe(row: Progress) -> str:
@@ -185,7 +199,7 @@ def describe(row: Progress) -> str:
 def watching(terminal: Terminal) -> Iterator[Callable[[Progress], None]]:
     """Give the function that training reports to: a bar on a terminal, a plain line every five seconds elsewhere."""
     if terminal.quiet:
-        yield lambda row: _warn(terminal, row)
+        yield _warner(terminal)
     elif sys.stderr.isatty():
         with _bar(terminal) as watch:
             yield watch
@@ -193,17 +207,25 @@ def watching(terminal: Terminal) -> Iterator[Callable[[Progress], None]]:
         yield _plain(terminal)
 
 
-def _warn(terminal: Terminal, row: Progress) -> None:
-    if row.warning:
-        terminal.warn(row.warning)
+def _warner(terminal: Terminal) -> Callable[[Progress], None]:
+    """Return what warns, but not of the same at each of many steps."""
+    told = ""
+
+    def warn(row: Progress) -> None:
+        nonlocal told
+        if row.warning and row.warning != told:
+            terminal.warn(row.warning)
+        told = row.warning
+
+    return warn
 
 
 def _plain(terminal: Terminal) -> Callable[[Progress], None]:
-    told = -math.inf
+    told, warn = -math.inf, _warner(terminal)
 
     def watch(row: Progress) -> None:
         nonlocal told
-        _warn(terminal, row)
+        warn(row)
         if row.seconds - told >= PLAIN_SECONDS:
             told = row.seconds
             terminal.say(describe(row))
@@ -219,10 +241,10 @@ def _bar(terminal: Terminal) -> Iterator[Callable[[Progress], None]]:
 
     columns = (BarColumn(bar_width=6), TextColumn("{task.description}", table_column=Column(no_wrap=True)))
     with Bars(*columns, console=terminal.console(sys.stderr), transient=True, refresh_per_second=8) as bars:
-        task = bars.add_task("starting", total=None)
+        task, warn = bars.add_task("starting", total=None), _warner(terminal)
 
         def watch(row: Progress) -> None:
-            _warn(terminal, row)
+            warn(row)
             bars.update(task, description=describe(row), total=row.total_bytes, completed=row.bytes)
 
         yield watch

@@ -44,6 +44,9 @@ _POINTS = 200
 _GPU_BATCH_COST = 2048
 """What a batch costs a GPU beside its places, in places: some thousand launches of kernels. Estimated, not measured."""
 
+_SANE_RATE = 0.01
+"""Where a larger learning rate failed, no larger one is proposed."""
+
 Report = Callable[[Progress], None]
 Evaluate = Callable[[GPT], float]
 """Returns bits per byte of the validation text."""
@@ -321,10 +324,11 @@ class Trainer:
     def _diverge(self, nats: float, norm: float, lr: float) -> None:
         what, value = ("the loss", nats) if not math.isfinite(nats) else ("the gradient", norm)
         warmup, clip = self.settings.warmup_share, min(self.settings.clip or 1.0, 0.5)
+        gentler = min(self.settings.lr / 3, _SANE_RATE)
         self.status = "diverged"
         self.note = f"{what} became {value} after {self.meter.bytes:,} bytes, at a learning rate of {lr:.3g}"
         self.hint = (
-            f"try --lr {self.settings.lr / 3:.2g}, a longer warm-up (now {warmup:.0%} of the bytes) or --clip {clip}; "
+            f"try --lr {gentler:.2g}, a longer warm-up (now {warmup:.0%} of the bytes) or --clip {clip}; "
             "checkpoints hold no step of it"
         )
 
@@ -336,15 +340,11 @@ class Trainer:
         if not self.world.is_first:
             return
         row = meter.row(self.schedule.total_bytes, step.epoch, self.peak_flops())
-        try:
-            if self._log:
-                self._log.add(row)
-            if _crossed(settings.save_every_bytes, meter.bytes, step.n_bytes):
-                self.save()
-        except FileError as e:  # what was trained is worth more than its log: the next save tries again
-            row = replace(row, warning=f"{e.message} ({e.hint}); training goes on")
+        warnings = [_tried(self._log.add, row)] if self._log else []
+        if _crossed(settings.save_every_bytes, meter.bytes, step.n_bytes):
+            warnings.append(_tried(self.save))
         if self.report:
-            self.report(row)
+            self.report(replace(row, warning="; ".join(filter(None, warnings))))
 
     def peak_flops(self) -> float:
         """Return the FLOP/s of the whole world that MFU is a share of."""
@@ -410,6 +410,15 @@ class Trainer:
         self.schedule = optim.Schedule(**saved.state["schedule"])
         if self._log:
             self._log.cut(self.meter.bytes)
+
+
+def _tried(write: Callable[..., object], *args: object) -> str:
+    """Write, or return a warning: what was trained is worth more than its log, and the next save tries again."""
+    try:
+        write(*args)
+    except FileError as e:
+        return f"{e.message} ({e.hint}); training goes on"
+    return ""
 
 
 def settings_from(state: dict[str, Any]) -> Settings:

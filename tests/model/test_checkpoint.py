@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -210,7 +211,7 @@ def test_a_save_that_fails_leaves_the_old_one_and_the_run_goes_on(
     assert "No space left" in warnings[0] and "training goes on" in warnings[0]
     monkeypatch.undo()
     assert 1500 <= load(run).state["progress"]["bytes"] < 2400
-    checkpoint.sweep(run)
+    checkpoint.make_place(run)
     assert not [p for p in (run / "steps").iterdir() if p.name.startswith(".")]
     assert equal(weights(_ran(resumed(text, run, save_every_bytes=1500))), weights(one))
 
@@ -226,6 +227,49 @@ def test_a_log_that_cannot_be_written_is_no_end(text: Shards, tmp_path: Path, mo
     (tmp_path / "run" / "log.jsonl").mkdir(parents=True)
     assert one.run().status == "ok" and "log.jsonl" in warnings[0]
     assert load(tmp_path / "run").state["progress"]["steps"] == 10
+
+
+def test_a_log_that_cannot_be_written_keeps_no_save_away(text: Shards, tmp_path: Path) -> None:
+    one = trainer(text, tmp_path / "run", save_every_bytes=1500)
+    (tmp_path / "run" / "log.jsonl").mkdir(parents=True)
+    one.run_to(2000)
+    assert [int(p.name) // 1500 for p in (tmp_path / "run" / "steps").iterdir()] == [1]
+
+
+def test_a_full_disk_leaves_no_half_of_a_line_in_the_log(
+    text: Shards, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run" / "log.jsonl"
+    one = trainer(text, tmp_path / "run")
+    one.run_to(1200)
+    limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    before = path.read_bytes()
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 100, limits[1]))
+        one.run_to(1800)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert path.read_bytes() == before
+    one.run_to(2400)
+    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2, 4]
+
+
+def test_a_line_of_the_log_that_is_damaged_goes_on_resume(text: Shards, run: Path) -> None:
+    path = run / "log.jsonl"
+    good = path.read_bytes()
+    path.write_bytes(good + b'{"bytes": 12{"bytes": 13}\n[]\n{"by')
+    resumed(text, run, total_bytes=1200)
+    assert path.read_bytes() == good
+
+
+def test_a_run_without_its_link_is_read_from_its_newest_step(text: Shards, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    trainer(text, run, save_every_bytes=1500).run()
+    (run / "latest").unlink()
+    (run / "steps" / ".000000999999.x.part").mkdir()
+    (run / "steps" / "000000999999").mkdir()
+    assert load(run).state["progress"]["steps"] == 10
 
 
 def test_a_folder_in_the_way_is_put_back(text: Shards, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,9 +85,23 @@ def test_divergence_is_an_error_with_what_to_do(
 ) -> None:
     run = tmp_path / "run"
     code, _, err = said(capsys, text.folder, "-o", run, *TINY, "--lr", "1e30", "--warmup", "0")
-    assert code == 3 and "became nan" in err and "hint: try --lr 3.3e+29" in err
+    assert code == 3 and "became nan" in err and "hint: try --lr 0.01" in err
     (record,) = read_records(run)
     assert record.status == "diverged" and record.scored is None
+    with (run / "log.jsonl").open("a") as f:
+        f.write("{}\n")
+    code, _, err = said(capsys, text.folder, "-o", run, *TINY)
+    assert code == 3 and "the log of a run that saved no checkpoint" in err and "--force" in err
+    code, _, err = said(capsys, text.folder, "-o", run, *TINY, "--force")
+    assert code == 0 and len((run / "log.jsonl").read_text().splitlines()) == 4
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_training(
+    text: Shards, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    code, _, err = said(capsys, text.folder, "-o", tmp_path / "file" / "run", *TINY)
+    assert code == 3 and "cannot write into the folder" in err and "tok/s" not in err
 
 
 @pytest.mark.parametrize("objective", ["mlm", "seq2seq"])
@@ -115,7 +129,8 @@ def test_bench_writes_nothing(text: Shards, tmp_path: Path, capsys: pytest.Captu
         (["-o", "r", "--resume", "--force"], 2, "--resume goes with neither"),
         (["-o", "r", "--preset", "huge"], 2, "no preset is called 'huge'"),
         (["-o", "r", "--bytes", "10"], 2, "less than one step"),
-        (["-o", "r", "--lr", "-1"], 2, "must be 0 or more"),
+        (["-o", "r", "--lr", "-1"], 2, "must be above 0, got -1"),
+        (["-o", "r", "--lr", "inf"], 2, "must be a finite number, got inf"),
         (["-o", "r", "--context", "0"], 2, "must be at least 1"),
         (["-o", "r", "--objective", "nsp"], 2, "no objective 'nsp'"),
         (["-o", "r", "--width", "17"], 2, "multiple of"),

@@ -98,7 +98,7 @@ def _add_running(parser: arguments.Parser) -> None:
     add("--precision", choices=("auto", "fp32", "bf16"), help="auto takes bf16 where it is faster: GPUs, CPUs with AMX")
     add("--compile", action="store_true", default=None, help="torch.compile: worth its minute in long runs")
     add("--device", metavar="NAME", help="cpu, cuda, cuda:1 (default: a GPU where there is one)")
-    arguments.add_threads(parser)
+    add("--threads", type=arguments.positive, metavar="N", help="default: all processors; it decides how sums round")
     add("--max-tokens", type=arguments.positive, metavar="N", help="of a batch; less takes less memory (8192)")
     add("--eval-every", dest="eval_every_bytes", type=n_bytes, metavar="BYTES", help="score the validation text")
     add("--save-every", dest="save_every_bytes", type=n_bytes, metavar="BYTES", help="keep a checkpoint")
@@ -121,18 +121,24 @@ def n_bytes(text: str) -> int:
 
 
 def _zero_or_more(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"not a number: {text!r}") from None
-    if not (math.isfinite(value) and value >= 0):
+    if (value := _finite(text)) < 0:
         raise argparse.ArgumentTypeError(f"must be 0 or more, got {text}")
     return value
 
 
 def _above_zero(text: str) -> float:
-    if not (value := _zero_or_more(text)):
+    if (value := _finite(text)) <= 0:
         raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
+    return value
+
+
+def _finite(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"not a number: {text!r}") from None
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"must be a finite number, got {text}")
     return value
 
 
@@ -165,12 +171,16 @@ def _check(args: argparse.Namespace) -> None:
         raise ArgumentError("--resume goes with neither --force nor --bench", "leave one of them out")
     if args.bench or not args.out:
         return
+    from bpe_lab_model.checkpoint import newest
+
     run = Path(args.out)
     if run.exists() and not run.is_dir():
         raise FileError(f"{run} is a file, and a run is a folder", "give another name with -o")
-    there = (run / "latest").exists()
+    there, logged = newest(run) is not None, (run / "log.jsonl").exists()
     if there and not (args.resume or args.force):
         raise FileError(f"{run} holds a run already", "go on with --resume, or begin anew with --force")
+    if logged and not (there or args.force):
+        raise FileError(f"{run} holds the log of a run that saved no checkpoint", "begin anew with --force")
     if args.resume and not there:
         raise FileError(f"{run} holds no checkpoint to go on from", "leave out --resume to begin")
 
@@ -187,7 +197,7 @@ def _trainer(args: argparse.Namespace, shards: "Shards", world: Any) -> "Trainer
     """Return what trains: anew, or from the checkpoint."""
     import torch
 
-    from bpe_lab_model.checkpoint import load, sweep
+    from bpe_lab_model.checkpoint import load, make_place
     from bpe_lab_model.gpt import GPT
     from bpe_lab_model.training import Trainer, settings_from
 
@@ -206,7 +216,7 @@ def _trainer(args: argparse.Namespace, shards: "Shards", world: Any) -> "Trainer
     if saved:
         trainer.resume(saved)
     if run and world.is_first:
-        sweep(run)
+        make_place(run)
         if args.force:
             _clear(run)
     return trainer
@@ -312,6 +322,7 @@ def _tell(trainer: "Trainer", terminal: Terminal) -> None:
 
 def _train(args: argparse.Namespace, trainer: "Trainer", terminal: Terminal) -> "Trained":
     """Run; on Ctrl-C say how to go on, where something was saved."""
+    from bpe_lab_model.checkpoint import newest
     from bpe_lab_model.progress import watching
 
     try:
@@ -319,8 +330,8 @@ def _train(args: argparse.Namespace, trainer: "Trainer", terminal: Terminal) -> 
             trainer.report = watch
             return trainer.run()
     except BaseException as e:
-        latest = Path(args.out) / "latest"
-        if not isinstance(e, Exception) and latest.exists() and trainer.world.is_first:
+        latest = newest(Path(args.out))
+        if not isinstance(e, Exception) and latest and trainer.world.is_first:
             terminal.written.append(latest)
             terminal.say(f"to go on: bpe-lab lm train {args.shards} -o {args.out} --resume")
         raise
