@@ -91,9 +91,9 @@ def test_training_a_tokenizer_imports_no_torch(tmp_path_factory: pytest.TempPath
 
 
 def test_help_is_quick() -> None:
-    """Processor time, which a busy machine changes little; the best of three."""
-    bare = min(_processor_seconds("-c", "pass") for _ in range(3))
-    helped = min(_processor_seconds("-m", "bpe_lab", "lm", "--help") for _ in range(3))
+    """Processor time, which a busy machine changes little; the best of five."""
+    bare = min(_processor_seconds("-c", "pass") for _ in range(5))
+    helped = min(_processor_seconds("-m", "bpe_lab", "lm", "--help") for _ in range(5))
     assert helped - bare <= MOST_SECONDS
 
 

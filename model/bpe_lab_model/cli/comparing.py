@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _EXAMPLE = """\
 bpe-lab lm compare --lang ko
 bpe-lab lm compare --corpus ko.txt --documents line --preset cpu-nano --dry-run
-bpe-lab lm compare --domain reviews=reviews.txt:line docs=docs.txt:blank-line --preset cpu-tiny --out result/"""
+bpe-lab lm compare --domain chat=chat.txt:line docs=docs.txt:blank-line --preset cpu-tiny"""
 
 UNITS = {"ko": ("byte", "byte-char", "jamo", "syllable"), "": ("byte", "byte-char")}
 """What is compared where no tokenizer is named; `""` stands for any language without a line of its own."""
