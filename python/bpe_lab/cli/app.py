@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Sequence
 from signal import SIGINT, SIGTERM
 
-from bpe_lab.cli.arguments import Parser, add_talk, epilog
+from bpe_lab.cli.arguments import Commands, Parser, add_talk, epilog
 from bpe_lab.cli.exits import Exit, exit_for
 from bpe_lab.cli.interrupts import ENDINGS, Terminated, hear_sigterm
 from bpe_lab.cli.terminal import Terminal
@@ -51,21 +51,7 @@ def _run(argv: Sequence[str] | None, terminal: Terminal) -> int:
 
 def build_parser(argv: Sequence[str] | None = None) -> Parser:
     """Return the parser of the program; given `argv`, also with what other packages add, where that may be wanted."""
-    # Here and not above: Ctrl-C during these imports then ends as it does everywhere.
-    from bpe_lab.cli import (
-        caching,
-        comparing,
-        completion,
-        counting,
-        encoding,
-        exchange,
-        inspecting,
-        plugins,
-        reporting,
-        sharding,
-        training,
-        vocabulary,
-    )
+    from bpe_lab.cli import plugins
 
     parser = Parser(
         prog="bpe-lab",
@@ -76,6 +62,31 @@ def build_parser(argv: Sequence[str] | None = None) -> Parser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and stop")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    if named := plugins.named(argv or ()):
+        named.load()(commands)  # and nothing else: that saves 0.1 s
+        return parser
+    _add_own(commands)
+    if argv is not None:
+        plugins.add_to(commands, argv)
+    return parser
+
+
+def _add_own(commands: Commands) -> None:
+    # Here and not above: Ctrl-C during these imports then ends as it does everywhere.
+    from bpe_lab.cli import (
+        caching,
+        comparing,
+        completion,
+        counting,
+        encoding,
+        exchange,
+        inspecting,
+        reporting,
+        sharding,
+        training,
+        vocabulary,
+    )
+
     everything = (
         training,
         counting,
@@ -93,9 +104,6 @@ def build_parser(argv: Sequence[str] | None = None) -> Parser:
         module.add_to(commands)
     for command in commands.choices.values():
         add_talk(command)
-    if argv is not None:
-        plugins.add_to(commands, argv)
-    return parser
 
 
 class _Version(argparse.Action):

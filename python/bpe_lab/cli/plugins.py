@@ -16,13 +16,25 @@ DOWNSTREAM = "bpe_lab.downstream"
 """What trains models for `bpe-lab compare`."""
 
 
+def named(argv: Sequence[str]) -> EntryPoint | None:
+    """Return what adds the command that is the first word of `argv`, None where none of another package's is."""
+    first = _first_word(argv)
+    if first is None or first in arguments.COMMANDS:
+        return None
+    return next((entry for entry in _found(GROUP) if entry.name == first), None)
+
+
 def add_to(commands: arguments.Commands, argv: Sequence[str]) -> None:
     """Add what is installed, where `argv` may want it: its first word is no command of bpe-lab's own."""
-    first = next((word for word in argv if not word.startswith("-")), None)
+    first = _first_word(argv)
     if first != "completion" and first in commands.choices:
         return
     for entry in _found(GROUP):
         entry.load()(commands)
+
+
+def _first_word(argv: Sequence[str]) -> str | None:
+    return next((word for word in argv if not word.startswith("-")), None)
 
 
 def downstream() -> Any:
