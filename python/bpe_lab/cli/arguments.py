@@ -104,7 +104,7 @@ def add_command(
     parser: Parser = commands.add_parser(
         name,
         help=summary,
-        usage=f"{commands._prog_prefix} {name} {words} [OPTION ...]",
+        usage=" ".join(part for part in (commands._prog_prefix, name, words, "[OPTION ...]") if part),
         description=textwrap.fill(f"{summary[0].upper()}{summary[1:]}.{' ' + more if more else ''}", 80),
         epilog=epilog(example),
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -313,3 +313,14 @@ def unit(text: str) -> str:
         return _core.Unit.named(text).name
     except ArgumentError as e:
         raise argparse.ArgumentTypeError(f"{e.message} ({e.hint})" if e.hint else e.message) from e
+
+
+def unit(text: str) -> str:
+    """Read a unit with its options; return its canonical name.
+
+    >>> unit("syllable:ksx1001")
+    'syllable'
+    """
+    from bpe_lab import _core
+
+    return _core.Unit.named(text).name
