@@ -5,7 +5,6 @@ nothing that is measured was ever trained on. The core has the same hash (`inges
 no files.
 """
 
-import hashlib
 import math
 import re
 from collections.abc import Iterable, Iterator
@@ -21,6 +20,8 @@ def content_hashes(documents: Iterable[bytes], purpose: str, seed: int) -> Itera
 
     About 1 us a document and 1 GB/s.
     """
+    import hashlib
+
     keyed = hashlib.blake2b(digest_size=8, key=f"{purpose} {seed}".encode())
     for document in documents:
         digest = keyed.copy()

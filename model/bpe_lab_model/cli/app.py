@@ -12,8 +12,8 @@ _MODULES = ("training", "evaluating", "comparing", "batching", "sampling", "fine
 """In the order of `bpe-lab lm --help`."""
 
 
-def add_to(commands: arguments.Commands) -> None:
-    """Add `lm` with its commands."""
+def add_to(commands: arguments.Commands, whole: bool = True) -> None:
+    """Add `lm`; with `whole` also its commands, whose modules take 40 ms to import."""
     parser = commands.add_parser(
         "lm",
         prog="bpe-lab lm",
@@ -21,6 +21,8 @@ def add_to(commands: arguments.Commands) -> None:
         description="The companion model: what a tokenizer costs in bits per byte.",
         allow_abbrev=False,
     )
+    if not whole:
+        return
     inner = parser.add_subparsers(dest="lm_command", metavar="COMMAND", title="commands", required=True)
     for name in _MODULES:
         if find_spec(f"bpe_lab_model.cli.{name}"):

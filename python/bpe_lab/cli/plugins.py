@@ -1,7 +1,8 @@
 """Commands that other installed packages add, such as the companion model's `lm`.
 
-A package offers them under the entry point group `bpe_lab.commands`: a function `add_to(commands)`. Looking for them
-takes some milliseconds, so it is done only where the first word is none of bpe-lab's own commands.
+A package offers them under the entry point group `bpe_lab.commands`: a function `add_to(commands, whole)`, which adds
+its command, and with `whole` all that stands below it. Looking for them takes some milliseconds, so it is done only
+where the first word is none of bpe-lab's own commands.
 """
 
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ def add_to(commands: arguments.Commands, argv: Sequence[str]) -> None:
     if first != "completion" and first in commands.choices:
         return
     for entry in _found(GROUP):
-        entry.load()(commands)
+        entry.load()(commands, whole=first is not None)
 
 
 def _first_word(argv: Sequence[str]) -> str | None:
