@@ -203,36 +203,6 @@ class Tokenizer:
         self, documents: Sequence[Text], threads: int | None, allowed: Specials, refused: Specials, errors: Errors
     ) -> tuple[list[Text], tuple[str, ...], tuple[str, ...], int]:
         """Return what the core takes for a batch."""
-        return self._core.encode_batch(*self._batch(documents, threads, allowed_special, disallowed_special, errors))
-
-    def encode_batch_ends(
-        self,
-        documents: Sequence[Text],
-        *,
-        threads: int | None = None,
-        allowed_special: Specials = (),
-        disallowed_special: Specials = (),
-        errors: Errors = "strict",
-    ) -> "tuple[NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]]":
-        """Encode documents as `encode_batch`, and tell where each token ends.
-
-        Returns:
-            ids: uint32, [n_tokens]. ends: uint64, [n_tokens], in bytes from the beginning of the token's document: they
-            never fall, and the last of a document is its length. offsets: uint64, [n_documents + 1].
-
-        >>> from bpe_lab import train
-        >>> tokenizer = train(texts=["각각"], vocab_size=324, unit="jamo")
-        >>> tokenizer.encode_batch_ends(["각가", "a"])[1].tolist()
-        [1, 2, 3, 4, 6, 1]
-        """
-        return self._core.encode_batch_ends(
-            *self._batch(documents, threads, allowed_special, disallowed_special, errors)
-        )
-
-    def _batch(
-        self, documents: Sequence[Text], threads: int | None, allowed: Specials, refused: Specials, errors: Errors
-    ) -> tuple[list[Text], tuple[str, ...], tuple[str, ...], int]:
-        """Return what the core takes for a batch."""
         from bpe_lab.training import checked_threads
 
         _numpy()
@@ -361,16 +331,6 @@ class Tokenizer:
     def unit(self) -> str:
         """The base alphabet with its options, such as `byte`, `syllable:all` or `jamo:filler` (docs/units.md)."""
         return self._core.unit
-
-    @property
-    def atoms(self) -> str:
-        """The characters that are base symbols, by code point: chosen syllables, or compatibility letters."""
-        return self._core.atoms
-
-    @property
-    def n_base(self) -> int:
-        """How many base symbols there are: 256 bytes, and what the unit adds."""
-        return self._core.n_base
 
     @property
     def atoms(self) -> str:

@@ -413,17 +413,6 @@ def _check_size(vocab_size: int, unit: _core.Unit, n_special: int) -> None:
         )
 
 
-def _check_size(vocab_size: int, unit: _core.Unit, n_special: int) -> None:
-    """Refuse a vocabulary that does not hold the base alphabet."""
-    least = unit.n_base + n_special
-    if vocab_size < least:
-        raise ArgumentError(
-            f"vocab_size must be at least {least} for unit {unit.name} "
-            f"({unit.n_base} base symbols and {n_special} special tokens), got {vocab_size}",
-            "ask for more, or take a unit with fewer base symbols",
-        )
-
-
 def _checked_specials(special_tokens: Sequence[str]) -> list[str]:
     """Return the special tokens, each once."""
     if isinstance(special_tokens, str):

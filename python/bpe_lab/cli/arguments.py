@@ -313,14 +313,3 @@ def unit(text: str) -> str:
         return _core.Unit.named(text).name
     except ArgumentError as e:
         raise argparse.ArgumentTypeError(f"{e.message} ({e.hint})" if e.hint else e.message) from e
-
-
-def unit(text: str) -> str:
-    """Read a unit with its options; return its canonical name.
-
-    >>> unit("syllable:ksx1001")
-    'syllable'
-    """
-    from bpe_lab import _core
-
-    return _core.Unit.named(text).name

@@ -208,14 +208,6 @@ def _check_at(args: argparse.Namespace, plan: counting.CountPlan) -> None:
         )
 
 
-def _n_base(unit: str) -> int:
-    if unit in ("byte", "byte-char"):
-        return _N_BYTES
-    from bpe_lab import _core
-
-    return _core.Unit.named(unit).n_base
-
-
 def default_out(source: str, vocab_size: int) -> str:
     """Return the file name for a first source: `data/news.jsonl.gz` and 32000 give `news-32000.bpe`."""
     if source == "-":
