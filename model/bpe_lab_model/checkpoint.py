@@ -165,13 +165,16 @@ def _read_checked(folder: Path, name: str, files: Mapping[str, str]) -> bytes:
     try:
         data = (folder / name).read_bytes()
     except FileNotFoundError:
-        hint = "older checkpoints keep the model alone; resume from the latest" if name == OPTIMIZER else "take another"
-        raise FormatError(f"the checkpoint {folder} has no {name}", hint) from None
+        raise FormatError(f"the checkpoint {folder} has no {name}", _instead_of(name)) from None
     if hashlib.sha256(data).hexdigest() != files.get(name):
-        raise FormatError(
-            f"{folder / name} is damaged: {len(data):,} bytes with another SHA-256", "take an older checkpoint"
-        )
+        raise FormatError(f"{folder / name} is damaged: {len(data):,} bytes with another SHA-256", _instead_of(name))
     return data
+
+
+def _instead_of(name: str) -> str:
+    if name == OPTIMIZER:  # only the newest has one, so there is none to fall back on
+        return "training cannot go on from here: begin anew (--force); the model itself can be scored and sampled"
+    return "score or sample an older one of steps/"
 
 
 def _read_tensors(folder: Path, name: str, files: Mapping[str, str]) -> dict[str, torch.Tensor]:

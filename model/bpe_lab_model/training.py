@@ -442,17 +442,22 @@ def _check(model: GPT, shards: Shards, objective: str) -> None:
         raise CorpusError("the shards hold no text to train on", "hold out less")
 
 
+def refuse_other_tokenizer(saved: Checkpoint, shards: Shards) -> None:
+    """Raise FormatError where a checkpoint and shards are of two tokenizers."""
+    if saved.fingerprint != shards.fingerprint:
+        raise FormatError(
+            f"the checkpoint is of tokenizer {saved.fingerprint[:12]}, the shards of {shards.fingerprint[:12]}",
+            "give the shards it was trained on",
+        )
+
+
 _MAY_DIFFER = {"max_tokens", "eval_every_bytes", "save_every_bytes", "keep_last", "compile"}
 """Settings that change no result beyond rounding."""
 
 
 def _refuse_other(saved: Checkpoint, trainer: Trainer) -> None:
     state, shards = saved.state, trainer.shards
-    if saved.fingerprint != shards.fingerprint:
-        raise FormatError(
-            f"the checkpoint is of tokenizer {saved.fingerprint[:12]}, the shards of {shards.fingerprint[:12]}",
-            "give the shards it was trained on",
-        )
+    refuse_other_tokenizer(saved, shards)
     if state.get("corpus_sha256") != shards.manifest["corpus_sha256"]:
         raise FormatError("the shards hold another text than the one trained on", "give the shards it was trained on")
     if saved.config != trainer.model.config:

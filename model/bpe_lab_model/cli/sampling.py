@@ -235,11 +235,12 @@ def _facts(generation: "Generation", speaker: "Speaker", seconds: float) -> str:
 def _choices(generation: "Generation", speaker: "Speaker", terminal: Terminal) -> Iterator[str]:
     """Yield for each step the best choices with a bar, the one taken after `>`."""
     coloured = terminal.coloured(sys.stdout)
-    unit = "symbols" if speaker.candidate.is_jamo else "bytes"
+    unit = "symbol" if speaker.candidate.is_jamo else "byte"
     tail = generation.opening
     for n, step in enumerate(generation, 1):
         n_spelled = step.n_prompt_symbols
-        healed = f"  (each also spells the prompt's end, this one its last {n_spelled} {unit})" if n_spelled else ""
+        end = number(n_spelled, unit)
+        healed = f"  (each also spells the prompt's end, this one its last {end})" if n_spelled else ""
         yield f"{n:>3}  {_last_cells(tail, 40)}▏{healed}"
         rows = list(step.candidates)
         if step.id not in {choice.id for choice in rows}:

@@ -199,13 +199,14 @@ def _trainer(args: argparse.Namespace, shards: "Shards", world: Any) -> "Trainer
 
     from bpe_lab_model.checkpoint import load, make_place
     from bpe_lab_model.gpt import GPT
-    from bpe_lab_model.training import Trainer, settings_from
+    from bpe_lab_model.training import Trainer, refuse_other_tokenizer, settings_from
 
     if args.threads:
         torch.set_num_threads(args.threads)
     run = Path(args.out) if args.out and not args.bench else None
     saved = load(run) if args.resume and run else None
     if saved:
+        refuse_other_tokenizer(saved, shards)
         settings = _changed(settings_from(saved.state), args, shards)
         model = GPT(_config(args, saved.config))
     else:
