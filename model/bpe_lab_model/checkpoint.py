@@ -29,6 +29,7 @@ from safetensors.torch import save as tensors_to
 from torch import nn
 
 from bpe_lab.errors import ArgumentError, FileError, FormatError
+from bpe_lab.writing import swap_folder, sync_folder, write_synced
 from bpe_lab_model.gpt import GPT, Config
 
 FORMAT = 1
@@ -256,8 +257,8 @@ def make_place(run: Path) -> None:
             pass
     except OSError as e:
         raise FileError(f"cannot write into the folder {run}: {e.strerror or e}", "choose another with -o") from e
-    for part in (run / STEPS).glob(f".*{_PART}"):
-        shutil.rmtree(part, ignore_errors=True)
+    for left in (*(run / STEPS).glob(f".*{_PART}"), *(run / STEPS).glob(".*.old")):
+        shutil.rmtree(left, ignore_errors=True)
     (run / f".{LATEST}{_PART}").unlink(missing_ok=True)
 
 
@@ -269,7 +270,7 @@ def _point(link: Path, target: Path) -> None:
             fresh.unlink()
         fresh.symlink_to(target.relative_to(link.parent), target_is_directory=True)
         os.replace(fresh, link)
-        _sync(link.parent)
+        sync_folder(link.parent)
     except OSError as e:
         raise FileError(f"cannot point {link} at {target.name}: {e.strerror or e}", "the old one stands") from e
 
@@ -291,11 +292,10 @@ def _write_folder(target: Path, files: Mapping[str, bytes], force: bool) -> Path
     try:
         part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=_PART, dir=target.absolute().parent))
         for name, data in files.items():
-            _write_synced(part / name, data)
-        part.chmod(0o777 & ~_umask())
-        _sync(part)
-        _swap(part, target)
-        _sync(target.absolute().parent)
+            write_synced(part / name, data)
+        sync_folder(part)
+        swap_folder(part, target)
+        sync_folder(target.absolute().parent)
     except OSError as e:
         raise FileError(
             f"cannot write the checkpoint {target}: {e.strerror or e}", "what was saved before stands as it was"
@@ -304,43 +304,3 @@ def _write_folder(target: Path, files: Mapping[str, bytes], force: bool) -> Path
         if part is not None:
             shutil.rmtree(part, ignore_errors=True)
     return target
-
-
-def _swap(part: Path, target: Path) -> None:
-    """Rename `part` to `target`; what stood there goes away after that."""
-    if not target.exists():
-        part.rename(target)
-        return
-    aside = target.with_name(f".{target.name}.old{_PART}")
-    shutil.rmtree(aside, ignore_errors=True)
-    target.rename(aside)
-    try:
-        part.rename(target)
-    except OSError:
-        aside.rename(target)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as f:
-        f.write(data)
-        f.flush()
-        os.fsync(f.fileno())
-
-
-def _sync(folder: Path) -> None:
-    """Sync a folder's names to the disk, where the system knows such a thing."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def _umask() -> int:
-    """Return the process's file mode mask, which can only be read by setting it."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

@@ -88,7 +88,7 @@ class Preset:
 
     def trained_bytes(self, budgets: tuple[int, ...]) -> int:
         """Return the bytes that a trunk with branches at `budgets` trains on in all."""
-        return round((1 - DECAY_SHARE) * max(budgets) + DECAY_SHARE * sum(budgets))
+        return trunk_bytes(budgets, DECAY_SHARE)
 
     def but(self, **changes: Any) -> "Preset":
         """Return the preset with some values changed."""
@@ -123,6 +123,11 @@ _EVERY = (
 )  # fmt: skip
 
 PRESETS: Mapping[str, Preset] = {preset.name: preset for preset in _EVERY}
+
+
+def trunk_bytes(budgets: tuple[int, ...], decay_share: float) -> int:
+    """Return the bytes that a trunk trains on in all: to the last branch, and each branch's own decay."""
+    return round((1 - decay_share) * max(budgets) + decay_share * sum(budgets))
 
 
 def preset(name: str) -> Preset:

@@ -11,13 +11,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bpe_lab.cli.progress import PLAIN_SECONDS
 from bpe_lab.cli.terminal import Terminal, amount, clock, thousands
 from bpe_lab.errors import FileError
 from bpe_lab.runs import Point
 from bpe_lab.writing import write_whole
-
-PLAIN_SECONDS = 5.0
-"""Between two lines where there is no terminal."""
 
 _RECENT = 20
 """Steps that speeds and the shown loss are of."""

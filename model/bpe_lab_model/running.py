@@ -25,6 +25,7 @@ from bpe_lab_model import bpb, checkpoint, devices
 from bpe_lab_model.cache import Cache
 from bpe_lab_model.embedding import embedding_keys
 from bpe_lab_model.gpt import GPT, Config
+from bpe_lab_model.presets import trunk_bytes
 from bpe_lab_model.training import Settings, Trained, Trainer
 from bpe_lab_model.windows import WindowIndex
 
@@ -58,8 +59,7 @@ class Work:
     @property
     def n_bytes(self) -> int:
         """Bytes that are trained on in all."""
-        decay = self.settings.decay_share
-        return max(1, round((1 - decay) * max(self.budgets) + decay * sum(self.budgets)))
+        return max(1, trunk_bytes(self.budgets, self.settings.decay_share))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""Files written whole or not at all. Knows nothing of what is in them."""
+"""Files and folders written whole or not at all. Knows nothing of what is in them."""
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -71,7 +72,7 @@ def _write_temporary(target: Path, data: bytes) -> str:
             f.write(data)
             f.flush()
             os.fsync(f.fileno())
-        os.chmod(name, 0o666 & ~_umask())
+        os.chmod(name, 0o666 & ~umask())
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(name)
@@ -79,7 +80,45 @@ def _write_temporary(target: Path, data: bytes) -> str:
     return name
 
 
-def _umask() -> int:
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a file and see it reach the disk."""
+    with path.open("wb") as f:
+        f.write(data)
+        f.flush()
+        os.fsync(f.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Sync the names in a folder to the disk, where the system knows such a thing."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def swap_folder(finished: Path, target: Path) -> None:
+    """Rename a finished folder to `target`; what stood there goes away after that, and is put back where it fails.
+
+    The folder gets the permissions that a plain new one has. A process killed in between leaves `.NAME.old`.
+    """
+    finished.chmod(0o777 & ~umask())
+    if not target.exists():
+        finished.rename(target)
+        return
+    aside = target.with_name(f".{target.name}.old")
+    shutil.rmtree(aside, ignore_errors=True)
+    target.rename(aside)
+    try:
+        finished.rename(target)
+    except OSError:
+        aside.rename(target)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def umask() -> int:
     """Return the process's file mode mask, which can only be read by setting it."""
     mask = os.umask(0o022)
     os.umask(mask)

@@ -12,7 +12,24 @@ from bpe_lab.compare.candidates import Ours
 from bpe_lab.shards import Shards, write_shards
 from bpe_lab_model.embedding import embedding_keys
 from bpe_lab_model.gpt import GPT, Config
+from bpe_lab_model.presets import PRESETS
 from bpe_lab_model.training import Settings, Trainer
+
+PRESET = PRESETS["demo"].but(
+    name="tiny",
+    n_layers=1,
+    n_heads=2,
+    d_model=16,
+    context_bytes=64,
+    bytes_an_arm=12_000,
+    bytes_per_step=512,
+    lr=4e-2,
+    budgets=(0.5, 1.0),
+    n_seeds=2,
+    validation_bytes=2_000,
+    probing_bytes=1_500,
+)
+"""Seconds for a whole grid."""
 
 TEXTS = [d.text.encode()[:700].decode(errors="ignore").encode() for d in sample.documents("ko")[:12]]
 """About 8 kB."""

@@ -192,7 +192,7 @@ def full(*_: object, **__: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("where", ["_write_synced", "_swap", "_sync"])
+@pytest.mark.parametrize("where", ["write_synced", "swap_folder", "sync_folder"])
 def test_a_save_that_fails_leaves_the_old_one_and_the_run_goes_on(
     text: Shards, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small import PRESET
 
 from bpe_lab.cli import main
 from bpe_lab.compare.output import validate
@@ -13,21 +14,7 @@ from bpe_lab_model.cli import comparing
 from bpe_lab_model.presets import PRESETS
 from bpe_lab_model.workers import Crew
 
-TINY = PRESETS["demo"].but(
-    name="tiny",
-    n_layers=1,
-    n_heads=2,
-    d_model=16,
-    context_bytes=64,
-    bytes_an_arm=8_000,
-    bytes_per_step=512,
-    lr=4e-2,
-    budgets=(1.0,),
-    n_seeds=1,
-    validation_bytes=3_000,
-    probing_bytes=1_500,
-    sizes=(400,),
-)
+TINY = PRESET.but(bytes_an_arm=8_000, budgets=(1.0,), n_seeds=1, validation_bytes=3_000, sizes=(400,))
 
 
 @pytest.fixture(autouse=True)

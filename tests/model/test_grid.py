@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import torch
+from small import PRESET as TINY
 
 from bpe_lab.compare.cache import Cache
 from bpe_lab.compare.candidates import Candidate, Failed, Missing
@@ -36,23 +37,6 @@ from bpe_lab_model.presets import PRESETS
 from bpe_lab_model.running import Outcome, Work, carry_out
 from bpe_lab_model.windows import WindowIndex, steps
 from bpe_lab_model.workers import Crew, Standing
-
-TINY = PRESETS["demo"].but(
-    name="tiny",
-    n_layers=1,
-    n_heads=2,
-    d_model=16,
-    context_bytes=64,
-    bytes_an_arm=12_000,
-    bytes_per_step=512,
-    lr=4e-2,
-    budgets=(0.5, 1.0),
-    n_seeds=2,
-    validation_bytes=2_000,
-    probing_bytes=1_500,
-)
-"""Seconds for a whole grid."""
-
 
 PRESETS_HERE = {**PRESETS, "tiny": TINY}
 

@@ -193,9 +193,7 @@ def _from_files(args: argparse.Namespace, loaded: "Checkpoint") -> "tuple[ShardS
     from bpe_lab.compare.texts import read_texts
     from bpe_lab.shards import encode_split
 
-    candidate = _candidate(args, loaded)
-    if candidate is None:
-        raise ArgumentError("the checkpoint holds no tokenizer: it is another library's", "name it with -t")
+    candidate = needed_candidate(args, loaded)
     texts = [read_texts(file, args.documents, args.field) for file in args.corpus]
     documents = [document for text in texts for document in text.documents]
     domains = [text.name for text in texts for _ in text.documents]
@@ -227,6 +225,18 @@ def _candidate(args: argparse.Namespace, loaded: "Checkpoint") -> "Candidate | N
             f"({loaded.fingerprint[:12]})",
             "leave -t out: the checkpoint brings its own",
         )
+    return found
+
+
+def needed_candidate(args: argparse.Namespace, loaded: "Checkpoint") -> "Candidate":
+    """Return the tokenizer of `-t`, or that of the checkpoint.
+
+    Raises:
+        ArgumentError: there is neither. FormatError: it is not the one that the model was trained with.
+    """
+    found = _candidate(args, loaded)
+    if found is None:
+        raise ArgumentError("the checkpoint holds no tokenizer: it is another library's", "name it with -t")
     return found
 
 

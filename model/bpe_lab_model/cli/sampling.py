@@ -130,19 +130,11 @@ def _prompt(args: argparse.Namespace, terminal: Terminal) -> bytes:
 
 def _speaker(args: argparse.Namespace) -> "Speaker":
     from bpe_lab_model import checkpoint, devices
+    from bpe_lab_model.cli.evaluating import needed_candidate
     from bpe_lab_model.generate import Speaker
 
     loaded = checkpoint.load(args.checkpoint, devices.device(None))
-    return Speaker(loaded.model, _candidate(args, loaded))
-
-
-def _candidate(args: argparse.Namespace, loaded: Any) -> Any:
-    from bpe_lab_model.cli.evaluating import _candidate
-
-    found = _candidate(args, loaded)
-    if found is None:
-        raise ArgumentError("the checkpoint holds no tokenizer: it is another library's", "name it with -t")
-    return found
+    return Speaker(loaded.model, needed_candidate(args, loaded))
 
 
 def _options(args: argparse.Namespace, position: str, **changes: Any) -> "Options":
@@ -380,18 +372,19 @@ def _width() -> int:
 def _report(args: argparse.Namespace, terminal: Terminal, prompt: bytes) -> int:
     from bpe_lab.cli.output import check_file
     from bpe_lab_model import checkpoint, stages
+    from bpe_lab_model.cli.evaluating import needed_candidate
 
     if args.html:
         check_file(args.html, args.force)
     folders = stages.checkpoints(Path(args.checkpoint))
     newest = checkpoint.load(folders[-1])
-    candidate = _candidate(args, newest)
+    candidate = needed_candidate(args, newest)
     shards = _shards(args, newest.fingerprint)
     options = _options(args, newest.config.position)
     held_out = shards.split("validation") if shards else None
     found = []
     for stage in stages.stages(
-        folders, lambda loaded: _candidate(args, loaded), prompt, options, args.samples or 3, held_out
+        folders, lambda loaded: needed_candidate(args, loaded), prompt, options, args.samples or 3, held_out
     ):
         found.append(stage)
         terminal.say(f"{stage.checkpoint}: {number(stage.n_chars, 'character')}")

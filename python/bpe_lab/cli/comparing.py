@@ -8,9 +8,8 @@ import json
 import re
 import shlex
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
     from bpe_lab.compare.presets import Wishes
     from bpe_lab.compare.run import Progress
     from bpe_lab.compare.texts import Texts
-
-PLAIN_SECONDS = 5.0
-"""Between two lines of progress where there is no terminal."""
 
 _REPORT_NEEDS = ("jinja2", "vl_convert")
 _FILES = {"json": "comparison.json", "csv": "comparison.csv", "markdown": "comparison.md", "report": "report.html"}
@@ -370,30 +366,11 @@ def _last_line(outputs: Outputs, terminal: Terminal, args: argparse.Namespace, f
         terminal.say(f"hint: {downstream.how_to_train()}")
 
 
-@contextmanager
-def watching(terminal: Terminal) -> "Iterator[Callable[[Progress], None] | None]":
-    """Give what a comparison reports to: a bar on a terminal, a line every five seconds elsewhere."""
-    if terminal.quiet:
-        yield None
-    elif sys.stderr.isatty():
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-        from rich.progress import Progress as Bars
+def watching(terminal: Terminal) -> "AbstractContextManager[Callable[[Progress], None] | None]":
+    """Give what a comparison reports to."""
+    from bpe_lab.cli.progress import Jobs, watching_jobs
 
-        columns = (BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn("{task.description}"))
-        with Bars(*columns, console=terminal.console(sys.stderr), transient=True) as bars:
-            task = bars.add_task("starting")
-            yield lambda p: bars.update(task, completed=p.n_done, total=p.n_jobs, description=p.what)
-    else:
-        yield _plain(terminal)
+    def counted(progress: "Progress") -> Jobs:
+        return Jobs(progress.n_done, progress.n_jobs, progress.what, not progress.what)
 
-
-def _plain(terminal: Terminal) -> "Callable[[Progress], None]":
-    told = time.monotonic()
-
-    def watch(progress: "Progress") -> None:
-        nonlocal told
-        if progress.what and time.monotonic() - told >= PLAIN_SECONDS:
-            told = time.monotonic()
-            terminal.say(f"{progress.n_done}/{progress.n_jobs} tokenizers, now {progress.what}")
-
-    return watch
+    return watching_jobs(terminal, "tokenizers", counted)

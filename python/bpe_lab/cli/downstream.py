@@ -4,10 +4,9 @@ The models are the companion package's (`bpe_lab.cli.plugins`); what their losse
 """
 
 import argparse
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
 
 MODEL_PRESETS = ("demo", "study", "cpu-nano", "cpu-tiny", "gpu-s", "gpu-m")
 """Of the companion model, smallest first."""
-
-PLAIN_SECONDS = 5.0
-"""Between two lines of progress where there is no terminal."""
 
 
 def add_to(parser: arguments.Parser) -> None:
@@ -127,33 +123,14 @@ def _trained(plan: "Plan", measured: "Measured", training: Training, terminal: T
             return train_models(plan, measured.results, measured.make, train, wanted, progress)
 
 
-@contextmanager
-def watching_runs(terminal: Terminal) -> "Iterator[Callable[[RunProgress], None] | None]":
-    """Give what training reports to: a bar on a terminal, a line every five seconds elsewhere."""
-    if terminal.quiet:
-        yield None
-    elif sys.stderr.isatty():
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-        from rich.progress import Progress as Bars
+def watching_runs(terminal: Terminal) -> "AbstractContextManager[Callable[[RunProgress], None] | None]":
+    """Give what training reports to."""
+    from bpe_lab.cli.progress import Jobs, watching_jobs
 
-        columns = (BarColumn(bar_width=12), MofNCompleteColumn(), TextColumn("{task.description}"))
-        with Bars(*columns, console=terminal.console(sys.stderr), transient=True) as bars:
-            task = bars.add_task("starting")
-            yield lambda p: bars.update(task, completed=p.n_done, total=p.n_runs, description=_run_told(p))
-    else:
-        yield _plain_runs(terminal)
+    def counted(progress: "RunProgress") -> Jobs:
+        return Jobs(progress.n_done, progress.n_runs, _run_told(progress), not progress.what)
 
-
-def _plain_runs(terminal: Terminal) -> "Callable[[RunProgress], None]":
-    told = time.monotonic()
-
-    def watch(progress: "RunProgress") -> None:
-        nonlocal told
-        if progress.what and time.monotonic() - told >= PLAIN_SECONDS:
-            told = time.monotonic()
-            terminal.say(f"{progress.n_done}/{progress.n_runs} models, now {_run_told(progress)}")
-
-    return watch
+    return watching_jobs(terminal, "models", counted, bar_width=12)
 
 
 def _run_told(progress: "RunProgress") -> str:

@@ -15,6 +15,7 @@ from typing import IO
 from bpe_lab.cli.terminal import Terminal, binary_stdout
 from bpe_lab.errors import ArgumentError, FileError
 from bpe_lab.tokenizer import Tokenizer
+from bpe_lab.writing import umask
 
 STDOUT = "-"
 """The output that means standard output."""
@@ -114,9 +115,7 @@ def _mode(target: Path) -> int:
     """Return the permissions that a plain new file, or the one that stands there, has."""
     if target.exists():
         return target.stat().st_mode & 0o777
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return 0o666 & ~mask
+    return 0o666 & ~umask()
 
 
 def stdout_is_json(out: str, as_json: bool) -> None:

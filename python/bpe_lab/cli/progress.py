@@ -1,13 +1,15 @@
 """How far long work has come: a bar on a terminal, a plain line every five seconds elsewhere, on standard error.
 
-Says stage, amount, speed, time left and peak memory. Knows `training.Progress` and nothing of the work itself.
+Says stage, amount, speed, time left and peak memory of `training.Progress`, or how many jobs of a list are done. Knows
+nothing of the work itself.
 """
 
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from bpe_lab.cli.terminal import Terminal, amount, clock, peak_memory_bytes, thousands
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from bpe_lab.training import Progress
 
 Watch = Callable[["Progress"], None]
+Report = TypeVar("Report")
 
 PLAIN_SECONDS = 5.0
 """Between two lines where there is no terminal."""
@@ -136,3 +139,58 @@ def _bar(terminal: Terminal) -> Iterator[Watch]:
             )
 
         yield watch
+
+
+class Jobs(NamedTuple):
+    """How many jobs of a list are done."""
+
+    n_done: int
+    n_jobs: int
+    told: str
+    """What is in work, in words."""
+    is_idle: bool
+    """Nothing is in work, so there is no line to print."""
+
+
+@contextmanager
+def watching_jobs(
+    terminal: Terminal, noun: str, counted: Callable[[Report], Jobs], bar_width: int = 20
+) -> Iterator[Callable[[Report], None] | None]:
+    """Give what a list of jobs reports to: a bar on a terminal, a line every five seconds elsewhere.
+
+    Args:
+        terminal: who is told.
+        noun: what the jobs are, as in `3/12 tokenizers`.
+        counted: makes `Jobs` of a report.
+        bar_width: of the bar, in columns.
+    """
+    if terminal.quiet:
+        yield None
+    elif sys.stderr.isatty():
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as Bars
+
+        columns = (BarColumn(bar_width=bar_width), MofNCompleteColumn(), TextColumn("{task.description}"))
+        with Bars(*columns, console=terminal.console(sys.stderr), transient=True) as bars:
+            task = bars.add_task("starting")
+
+            def draw(report: Report) -> None:
+                jobs = counted(report)
+                bars.update(task, completed=jobs.n_done, total=jobs.n_jobs, description=jobs.told)
+
+            yield draw
+    else:
+        yield _plain_jobs(terminal, noun, counted)
+
+
+def _plain_jobs(terminal: Terminal, noun: str, counted: Callable[[Report], Jobs]) -> Callable[[Report], None]:
+    told = time.monotonic()
+
+    def watch(report: Report) -> None:
+        nonlocal told
+        jobs = counted(report)
+        if not jobs.is_idle and time.monotonic() - told >= PLAIN_SECONDS:
+            told = time.monotonic()
+            terminal.say(f"{jobs.n_done}/{jobs.n_jobs} {noun}, now {jobs.told}")
+
+    return watch

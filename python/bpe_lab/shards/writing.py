@@ -27,6 +27,7 @@ from bpe_lab.shards.reading import (
     file_name,
     sha256_of,
 )
+from bpe_lab.writing import swap_folder, sync_folder, write_synced
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,7 +111,7 @@ def write_labelled(
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.absolute().parent))
     try:
         _write_folder(temporary, candidate, documents, threads, dict(source or {}), progress)
-        _swap(temporary, target)
+        swap_folder(temporary, target)
     except OSError as e:
         if isinstance(e, FileError):
             raise
@@ -144,28 +145,6 @@ def check_target(folder: str | os.PathLike[str], force: bool) -> Path:
     if holds_shards and not force:
         raise FileError(f"{target} exists already", "choose another name, or overwrite it with --force (force=True)")
     return target
-
-
-def _swap(temporary: Path, target: Path) -> None:
-    """Put the finished folder in its place; where that fails put back what stood there."""
-    os.chmod(temporary, 0o777 & ~_umask())
-    if not target.exists():
-        temporary.rename(target)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
-    target.rename(old)
-    try:
-        temporary.rename(target)
-    except OSError:
-        old.rename(target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
 
 
 def _write_folder(
@@ -206,8 +185,9 @@ def _write_folder(
         "versions": _versions(),
         "files": files,
     }
-    _put_synced(place / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1).encode() + b"\n")
-    _sync_folder(place)
+    write_synced(place / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1).encode() + b"\n")
+    with contextlib.suppress(OSError):  # where names cannot be synced, the files themselves are
+        sync_folder(place)
 
 
 def end_of_text(candidate: "Candidate") -> tuple[int, bool]:
@@ -475,23 +455,6 @@ class _Growing:
         os.fsync(self._file.fileno())
         self._file.close()
         return {"bytes": self._n_bytes, "sha256": self._digest.hexdigest()}
-
-
-def _put_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as f:
-        f.write(data)
-        f.flush()
-        os.fsync(f.fileno())
-
-
-def _sync_folder(place: Path) -> None:
-    """Sync the names in a folder; where the system cannot, the files themselves are synced."""
-    with contextlib.suppress(OSError):
-        handle = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 # -- in memory
