@@ -130,6 +130,12 @@ class RunRecord:
     note: str = ""
     machine: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    experiment: str = ""
+    """The study question's experiment; empty for runs that compare tokenizers."""
+    label: str = ""
+    """The experiment's arm."""
+    measures: Mapping[str, Any] = field(default_factory=dict)
+    """What else was measured on the trained model, by name: numbers, lists, mappings."""
     schema: int = SCHEMA
 
     @property

@@ -1,0 +1,5 @@
+"""Experiments about objectives."""
+
+from bpe_lab_model.experiments.spec import Experiment
+
+ROWS: tuple[Experiment, ...] = ()

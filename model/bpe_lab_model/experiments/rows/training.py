@@ -1,0 +1,5 @@
+"""Experiments about training."""
+
+from bpe_lab_model.experiments.spec import Experiment
+
+ROWS: tuple[Experiment, ...] = ()
