@@ -10,7 +10,6 @@ other files. Trains nothing itself (`running`), judges nothing (`bpe_lab.downstr
 """
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -24,12 +23,11 @@ from typing import TYPE_CHECKING, Any
 from bpe_lab.compare.candidates import Ours, examine
 from bpe_lab.compare.texts import Texts
 from bpe_lab.downstream import Request, RunProgress
-from bpe_lab.errors import ArgumentError, BpeLabError, CorpusError, FormatError
+from bpe_lab.errors import ArgumentError, BpeLabError, CorpusError
 from bpe_lab.holdout import content_hashes
 from bpe_lab.runs import Arm, RunRecord, key_of, write_record
 from bpe_lab.shards import Shards, write_shards
-from bpe_lab.writing import write_whole
-from bpe_lab_model import cost, devices, probing
+from bpe_lab_model import cost, devices, probing, recording
 from bpe_lab_model.checkpoint import versions
 from bpe_lab_model.equalising import equalised
 from bpe_lab_model.gpt import Config
@@ -298,10 +296,11 @@ def _lost(candidate: "Candidate", validation: Texts) -> str:
 
 
 def _name(run: Run, key: str) -> str:
-    return f"{run.arm.slug}-{_short(run.budget)}-seed{run.seed}-{key[:12]}"
+    return f"{run.arm.slug}-{short(run.budget)}-seed{run.seed}-{key[:12]}"
 
 
-def _short(n_bytes: int) -> str:
+def short(n_bytes: int) -> str:
+    """Return an amount as names of files have it: `1.5MB`."""
     for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if n_bytes >= size:
             return f"{n_bytes / size:g}{unit}"
@@ -315,51 +314,14 @@ def kept_record(grid: Grid, run: Run, lr: float | None) -> RunRecord | None:
         FormatError: it is damaged; the message names the file.
     """
     key = grid.key(run, lr)
-    path = grid.folder / f"{_name(run, key)}.run.json"
-    if not path.is_file():
-        return None
-    try:
-        record = RunRecord.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError as e:  # FormatError, no JSON, no UTF-8
-        reason = e.message if isinstance(e, BpeLabError) else "it is no JSON"
-        raise FormatError(f"{path.name}: {reason}", "take the file away, and the run is done again") from None
-    if record.training.get("key") != key:
-        raise FormatError(f"{path.name} is the record of another run", "take the file away, and the run is done again")
-    return record
+    return recording.kept(grid.folder / f"{_name(run, key)}.run.json", key)
 
 
-class Probes:
-    """Learning rates that were tried for an arm, and how they did; kept as they come."""
-
-    def __init__(self, grid: Grid, arm: GridArm) -> None:
-        run = Run(arm, probing.SEED, grid.budgets[0])
-        key = key_of(grid.key(run, None), grid.preset.probing_bytes)
-        self.path = grid.folder / "probes" / f"{arm.slug}-{key[:12]}.json"
-        self.found: dict[float, float | None] = self._read() if grid.request.resume else {}
-
-    def _read(self) -> dict[float, float | None]:
-        if not self.path.is_file():
-            return {}
-        try:
-            data = json.loads(self.path.read_text(encoding="utf-8"))
-            return {float(factor): None if value is None else float(value) for factor, value in data.items()}
-        except (ValueError, AttributeError, TypeError):
-            raise FormatError(
-                f"{self.path.name} is damaged", "take the file away, and its runs are done again"
-            ) from None
-
-    def add(self, factor: float, value: float | None) -> None:
-        """Keep what came out."""
-        self.found = dict(sorted({**self.found, factor: value}.items()))
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        data = {f"{factor:g}": value for factor, value in self.found.items()}
-        write_whole(self.path, json.dumps(data).encode() + b"\n", force=True)
-
-    @property
-    def factor(self) -> float:
-        """The factor that is trained with: the best, or the smallest where all diverged."""
-        best = probing.best(self.found)
-        return min(self.found) if best is None else best
+def _tried(grid: Grid, arm: GridArm) -> probing.Tried:
+    """Return the learning rates that were tried for an arm."""
+    run = Run(arm, probing.SEED, grid.budgets[0])
+    key = key_of(grid.key(run, None), grid.preset.probing_bytes)
+    return probing.Tried(grid.folder / "probes" / f"{arm.slug}-{key[:12]}.json", grid.request.resume)
 
 
 def shards_of(grid: Grid, arm: GridArm, *, probe: bool = False) -> Path:
@@ -445,21 +407,21 @@ def run_grid(grid: Grid, n_jobs: int | None = None) -> list[RunRecord]:
 
 def side_by_side(grid: Grid, n_jobs: int | None = None) -> tuple[int, int]:
     """Return how many works run at once, and the threads of each: a processor each, but all for one on a GPU."""
-    there = grid.request.threads or _n_processors()
+    there = grid.request.threads or n_processors()
     if n_jobs is None:
         most = len(grid.arms) * max(len(grid.seeds), len(probing.FACTORS))
         n_jobs = min(there, most) if devices.device().type == "cpu" else 1
     return max(1, n_jobs), max(1, there // max(1, n_jobs))
 
 
-def _n_processors() -> int:
+def n_processors() -> int:
     """Return the processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _probe(grid: Grid, crew: Crew, tally: Tally) -> dict[str, Probes]:
+def _probe(grid: Grid, crew: Crew, tally: Tally) -> dict[str, probing.Tried]:
     """Return the learning rates of every arm that is trained, all arms side by side."""
-    probes = {arm.arm.fingerprint: Probes(grid, arm) for arm in grid.trained}
+    probes = {arm.arm.fingerprint: _tried(grid, arm) for arm in grid.trained}
     tally.flops_left = _flops_left(grid, probes)
     while works := {work: pair for work, pair in _trials(grid, probes)}:
 
@@ -472,14 +434,14 @@ def _probe(grid: Grid, crew: Crew, tally: Tally) -> dict[str, Probes]:
     return probes
 
 
-def _trials(grid: Grid, probes: dict[str, Probes]) -> Iterator[tuple[Work, tuple[str, float]]]:
+def _trials(grid: Grid, probes: dict[str, probing.Tried]) -> Iterator[tuple[Work, tuple[str, float]]]:
     for arm in grid.trained:
         fingerprint = arm.arm.fingerprint
         for factor in probing.wanted(probes[fingerprint].found):
             yield grid.probe_work(arm, factor, shards_of(grid, arm, probe=True)), (fingerprint, factor)
 
 
-def _flops_left(grid: Grid, probes: dict[str, Probes]) -> float:
+def _flops_left(grid: Grid, probes: dict[str, probing.Tried]) -> float:
     """Return about how much is still to be trained, before learning rates are known."""
     found = 0.0
     for arm in grid.trained:
@@ -489,7 +451,7 @@ def _flops_left(grid: Grid, probes: dict[str, Probes]) -> float:
     return found
 
 
-def _train(grid: Grid, probes: dict[str, Probes], crew: Crew, tally: Tally) -> None:
+def _train(grid: Grid, probes: dict[str, probing.Tried], crew: Crew, tally: Tally) -> None:
     """Train what has no record yet, and write the records."""
     todo: dict[tuple[int, str], list[Run]] = {}
     for run in grid.runs():
@@ -516,21 +478,21 @@ def _train(grid: Grid, probes: dict[str, Probes], crew: Crew, tally: Tally) -> N
     crew.run(list(works), tell, tally.tell)
 
 
-def _work(grid: Grid, runs: Sequence[Run], probes: dict[str, Probes]) -> Work:
+def _work(grid: Grid, runs: Sequence[Run], probes: dict[str, probing.Tried]) -> Work:
     first = runs[0]
     lr = _lr(grid, first, probes)
     assert lr is not None
     return grid.work(first.arm, first.seed, [run.budget for run in runs], lr, shards_of(grid, first.arm))
 
 
-def _lr(grid: Grid, run: Run, probes: dict[str, Probes]) -> float | None:
+def _lr(grid: Grid, run: Run, probes: dict[str, probing.Tried]) -> float | None:
     """Return the learning rate of a run; None where nothing is trained."""
     if run.arm.note:
         return None
     return probes[run.arm.arm.fingerprint].factor * grid.preset.lr
 
 
-def _record_of(grid: Grid, run: Run, probes: dict[str, Probes]) -> RunRecord:
+def _record_of(grid: Grid, run: Run, probes: dict[str, probing.Tried]) -> RunRecord:
     found = kept_record(grid, run, _lr(grid, run, probes))
     assert found is not None
     return found
@@ -558,15 +520,6 @@ def _write(grid: Grid, run: Run, lr: float | None, record: RunRecord) -> None:
 def _base(grid: Grid, run: Run, lr: float | None) -> dict[str, Any]:
     """Return what a record says before anything was trained."""
     settings = grid.settings(lr or grid.preset.lr, run.seed)
-    config = replace(run.arm.config, seed=run.seed)
-    counts = cost.parameters(config)
-    model = asdict(config) | {
-        "n_block": counts["block"],
-        "n_embedding": counts["embedding"],
-        "n_positions": counts["positions"],
-        "n_head": counts["head"],
-        "n_parameters": counts["total"],
-    }
     return {
         "arm": run.arm.arm,
         "seed": run.seed,
@@ -574,7 +527,7 @@ def _base(grid: Grid, run: Run, lr: float | None) -> dict[str, Any]:
         "match": grid.request.match,
         "budget_bytes": run.budget,
         "corpus": grid.corpus | {"epochs": round(run.budget / grid.train.n_bytes, 3)},
-        "model": model,
+        "model": recording.model(replace(run.arm.config, seed=run.seed)),
         "machine": devices.machine(),
         "versions": _versions(),
         "training": {
@@ -610,7 +563,7 @@ def _lossy(grid: Grid, run: Run) -> RunRecord:
     )
 
 
-def _record(grid: Grid, run: Run, outcome: Outcome, probes: Probes) -> RunRecord:
+def _record(grid: Grid, run: Run, outcome: Outcome, probes: probing.Tried) -> RunRecord:
     trained = outcome.trained
     base = _base(grid, run, probes.factor * grid.preset.lr)
     base["training"] |= {

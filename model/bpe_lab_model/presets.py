@@ -120,6 +120,10 @@ _EVERY = (
         "gpu-m", "a GPU: 12 layers, the shape of the smallest GPT-2",
         12, 12, 768, 4_096, 500_000_000, 262_144, 1e-3, (0.25, 0.5, 1.0), 3, 2_000_000, 10**6, (32_000,), 65_536,
     ),
+    Preset(
+        "smoke", "seconds: to see that everything runs, and nothing else",
+        1, 2, 16, 64, 8_000, 512, 2e-2, (1.0,), 1, 2_000, 1_500, (512,), 1_024,
+    ),
 )  # fmt: skip
 
 PRESETS: Mapping[str, Preset] = {preset.name: preset for preset in _EVERY}

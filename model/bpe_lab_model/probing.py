@@ -5,11 +5,14 @@ text held back from training for this alone, never on the text that the tokenize
 for trials and is told what came out.
 """
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 
 from bpe_lab.compare.texts import Texts
-from bpe_lab.errors import CorpusError
+from bpe_lab.errors import CorpusError, FormatError
 from bpe_lab.holdout import content_hashes
+from bpe_lab.writing import write_whole
 
 FACTORS = (0.5, 1.0, 2.0)
 """Multiples of the preset's learning rate that are tried first."""
@@ -55,6 +58,38 @@ def wanted(found: Found) -> tuple[float, ...]:
     else:
         return ()
     return (beyond,) if 1 / FARTHEST <= beyond <= FARTHEST else ()
+
+
+class Tried:
+    """Learning rates that were tried for an arm, and how they did; kept in a file as they come."""
+
+    def __init__(self, path: Path, resume: bool = True) -> None:
+        self.path = path
+        self.found: dict[float, float | None] = self._read() if resume else {}
+
+    def _read(self) -> dict[float, float | None]:
+        if not self.path.is_file():
+            return {}
+        try:
+            data = json.loads(self.path.read_text(encoding="utf-8"))
+            return {float(factor): None if value is None else float(value) for factor, value in data.items()}
+        except (ValueError, AttributeError, TypeError):
+            raise FormatError(
+                f"{self.path.name} is damaged", "take the file away, and its runs are done again"
+            ) from None
+
+    def add(self, factor: float, value: float | None) -> None:
+        """Keep what came out."""
+        self.found = dict(sorted({**self.found, factor: value}.items()))
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        data = {f"{factor:g}": value for factor, value in self.found.items()}
+        write_whole(self.path, json.dumps(data).encode() + b"\n", force=True)
+
+    @property
+    def factor(self) -> float:
+        """The factor that is trained with: the best, or the smallest where all diverged."""
+        at = best(self.found)
+        return min(self.found) if at is None else at
 
 
 def hold_back(texts: Texts, n_bytes: int) -> tuple[Texts, Texts]:

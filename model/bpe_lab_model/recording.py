@@ -1,11 +1,15 @@
-"""A RunRecord of a run: what was trained on what, for `compare`. Trains and scores nothing."""
+"""A RunRecord of a run: what was trained on what, for `compare`; and back from its file. Trains and scores nothing."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bpe_lab.errors import BpeLabError, FormatError
 from bpe_lab.runs import Arm, RunRecord, Scored
 from bpe_lab.shards import Shards
 from bpe_lab_model import checkpoint, cost, devices
+from bpe_lab_model.gpt import Config
 
 if TYPE_CHECKING:
     from bpe_lab_model.training import Trained, Trainer
@@ -41,7 +45,7 @@ def record(
         match=match,
         budget_bytes=trainer.schedule.total_bytes,
         corpus=corpus(shards) | {"epochs": round(trained.epochs, 3)},
-        model=model(trainer),
+        model=model(trainer.model.config),
         training={**_training(trainer, trained), **(training or {})},
         bytes=trained.bytes,
         tokens=trained.tokens,
@@ -56,6 +60,28 @@ def record(
         machine=devices.machine(trainer.device),
         versions=checkpoint.versions(),
     )
+
+
+def kept(path: Path, key: str) -> RunRecord | None:
+    """Return the record in a file, None where there is none.
+
+    Args:
+        path: the file.
+        key: what `training["key"]` must be.
+
+    Raises:
+        FormatError: it is damaged, or the record of another run; the message names the file.
+    """
+    if not path.is_file():
+        return None
+    try:
+        found = RunRecord.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except ValueError as e:  # FormatError, no JSON, no UTF-8
+        reason = e.message if isinstance(e, BpeLabError) else "it is no JSON"
+        raise FormatError(f"{path.name}: {reason}", "take the file away, and the run is done again") from None
+    if found.training.get("key") != key:
+        raise FormatError(f"{path.name} is the record of another run", "take the file away, and the run is done again")
+    return found
 
 
 def arm(shards: Shards) -> Arm:
@@ -74,15 +100,16 @@ def corpus(shards: Shards) -> dict[str, Any]:
     }
 
 
-def model(trainer: "Trainer") -> dict[str, Any]:
+def model(config: Config) -> dict[str, Any]:
     """Return the configuration and the numbers of parameters."""
-    config = trainer.model.config
     counted = cost.parameters(config)
     return {
         **vars(config),
         "n_block": counted["block"],
-        "n_embedding": counted["embedding"] + counted["head"],
+        "n_embedding": counted["embedding"],
         "n_positions": counted["positions"],
+        "n_head": counted["head"],
+        "n_parameters": counted["total"],
     }
 
 

@@ -61,6 +61,10 @@ class Work:
         """Bytes that are trained on in all."""
         return max(1, trunk_bytes(self.budgets, self.settings.decay_share))
 
+    def carry_out(self, report: "Report", tell: "Callable[[Outcome], None]") -> None:
+        """See `carry_out`."""
+        carry_out(self, report, tell)
+
 
 @dataclass(frozen=True)
 class Outcome:

@@ -19,15 +19,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any, Protocol
 
 import torch
 
 from bpe_lab.errors import BpeLabError
 from bpe_lab_model import memory
-
-if TYPE_CHECKING:
-    from bpe_lab_model.running import Outcome, Work
 
 TELL_SECONDS = 0.5
 """Between two reports of a worker."""
@@ -36,16 +33,28 @@ PATIENCE_SECONDS = 30
 """How long a worker that was asked to stop may take to save."""
 
 
+class Work(Protocol):
+    """What can be carried out in another process: plain data with a name for people."""
+
+    @property
+    def name(self) -> str:
+        """As in `byte 4,096, seed 2`."""
+
+    def carry_out(self, report: Callable[[float, float], None], tell: Callable[[Any], None]) -> None:
+        """Do it: report the share that is done and a loss in bits per byte, and tell each outcome."""
+
+
 @dataclass
 class Standing:
     """How far a work in progress has come."""
 
-    work: "Work"
+    work: Any
     share: float = 0.0
     bpb: float | None = None
 
 
-Tell = Callable[["Work", "Outcome"], None]
+Tell = Callable[[Any, Any], None]
+"""Called with a work and one of its outcomes."""
 Watch = Callable[[Sequence[Standing]], None]
 
 
@@ -67,7 +76,7 @@ class Crew:
         for worker in self._workers:
             worker.end()
 
-    def run(self, works: Sequence["Work"], tell: Tell, watch: Watch) -> None:
+    def run(self, works: Sequence[Work], tell: Tell, watch: Watch) -> None:
         """Carry out every work. Outcomes are told as they come, not in the order of the works.
 
         Raises:
@@ -79,9 +88,7 @@ class Crew:
         else:
             self._together(works, tell, watch)
 
-    def _alone(self, works: Sequence["Work"], tell: Tell, watch: Watch) -> None:
-        from bpe_lab_model.running import carry_out
-
+    def _alone(self, works: Sequence[Work], tell: Tell, watch: Watch) -> None:
         with threads(self.n_threads):
             for work in works:
                 standing = Standing(work)
@@ -91,9 +98,9 @@ class Crew:
                     watch([standing])
 
                 watch([standing])
-                carry_out(work, report, lambda outcome, work=work: tell(work, outcome))  # type: ignore[misc]
+                work.carry_out(report, lambda outcome, work=work: tell(work, outcome))  # type: ignore[misc]
 
-    def _together(self, works: Sequence["Work"], tell: Tell, watch: Watch) -> None:
+    def _together(self, works: Sequence[Work], tell: Tell, watch: Watch) -> None:
         waiting = deque(works)
         while len(self._workers) < min(self.n_jobs, len(works)):
             self._workers.append(_Worker(self.n_threads, self._heard))
@@ -157,7 +164,7 @@ class _Worker:
         self._listener = threading.Thread(target=self._listen, args=(heard,), daemon=True)
         self._listener.start()
 
-    def give(self, work: "Work") -> None:
+    def give(self, work: Work) -> None:
         with contextlib.suppress(OSError):  # one that has ended says so on the other pipe
             _send(self._process.stdin, work)
 
@@ -227,9 +234,7 @@ def _read(incoming: "queue.Queue[Any]", ended: threading.Event) -> None:
     incoming.put(None)
 
 
-def _carry_out(work: "Work", out: IO[bytes], ended: threading.Event) -> None:
-    from bpe_lab_model.running import carry_out
-
+def _carry_out(work: Work, out: IO[bytes], ended: threading.Event) -> None:
     told = 0.0
 
     def report(share: float, bpb: float) -> None:
@@ -241,7 +246,7 @@ def _carry_out(work: "Work", out: IO[bytes], ended: threading.Event) -> None:
             _send(out, ("share", share, bpb))
 
     try:
-        carry_out(work, report, lambda outcome: _send(out, ("outcome", outcome)))
+        work.carry_out(report, lambda outcome: _send(out, ("outcome", outcome)))
     except BrokenPipeError:
         raise
     except BpeLabError as e:

@@ -8,7 +8,7 @@ from bpe_lab.cli import arguments
 from bpe_lab.cli.terminal import Terminal
 from bpe_lab.errors import UnsupportedError
 
-_MODULES = ("training", "evaluating", "comparing", "batching", "sampling", "finetuning")
+_MODULES = ("training", "evaluating", "comparing", "batching", "sampling", "finetuning", "experiments")
 """In the order of `bpe-lab lm --help`."""
 
 

@@ -186,13 +186,13 @@ def wishes(args: argparse.Namespace) -> "Wishes":
         return found
     from bpe_lab.compare.texts import split
 
-    corpus, name_of = _domains(args)
+    corpus, name_of = domains(args)
     _, held_out = split(corpus)
     names = tuple(name_of[document] for document in held_out.documents)
     return replace(found, corpus=corpus, held_out=held_out, domains=names if len(set(names)) > 1 else None)
 
 
-def _domains(args: argparse.Namespace) -> "tuple[Texts, dict[bytes, str]]":
+def domains(args: argparse.Namespace) -> "tuple[Texts, dict[bytes, str]]":
     """Return the corpus of all domains, and the domain of each document: of equal ones the first one's."""
     from bpe_lab.compare.texts import Texts, read_texts
 
