@@ -122,7 +122,7 @@ _EVERY = (
     ),
     Preset(
         "smoke", "seconds: to see that everything runs, and nothing else",
-        1, 2, 16, 64, 8_000, 512, 2e-2, (1.0,), 1, 2_000, 1_500, (512,), 1_024,
+        1, 2, 16, 64, 8_000, 192, 2e-2, (1.0,), 1, 2_000, 1_500, (512,), 1_024,
     ),
 )  # fmt: skip
 
