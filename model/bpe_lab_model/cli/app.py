@@ -8,7 +8,16 @@ from bpe_lab.cli import arguments
 from bpe_lab.cli.terminal import Terminal
 from bpe_lab.errors import UnsupportedError
 
-_MODULES = ("training", "evaluating", "comparing", "batching", "sampling", "finetuning", "experiments")
+_MODULES = (
+    "training",
+    "evaluating",
+    "comparing",
+    "batching",
+    "sampling",
+    "finetuning",
+    "probing_models",
+    "experiments",
+)
 """In the order of `bpe-lab lm --help`."""
 
 
