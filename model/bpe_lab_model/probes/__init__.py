@@ -1,1 +1,1 @@
-"""What can be read off a trained model without changing it: figures only, one module a probe. Words are in `cli.probes`."""
+"""Figures of the probes: what can be read off a model without changing it. Their words are in `cli.probes`."""

@@ -1,1 +1,1 @@
-"""The commands under `bpe-lab lm probe`, one module a probe, each with `add_to(commands)`. None imports torch to be listed."""
+"""The commands under `bpe-lab lm probe`: a module a probe, with `add_to(commands)`. Listing them imports no torch."""

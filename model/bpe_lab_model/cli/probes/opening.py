@@ -4,7 +4,6 @@ import argparse
 from typing import TYPE_CHECKING, NamedTuple
 
 from bpe_lab.cli import arguments
-from bpe_lab.errors import ArgumentError
 
 if TYPE_CHECKING:
     from bpe_lab.compare.candidates import Candidate
