@@ -4,13 +4,13 @@
 
 The trunk comes from a checkpoint or starts from scratch. A text longer than the context is several windows: in training
 each of them has the text's label, in prediction the windows' log-probabilities are averaged, weighted by their bytes.
-The training loop is `training.Trainer`, as it is; this file gives it other targets and another loss.
+Training is `tuning.tune`; this file gives it other targets and another loss.
 """
 
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,13 +26,15 @@ from torch.nn import functional as F
 from bpe_lab.downstream.student import quantile
 from bpe_lab.errors import ArgumentError, FormatError
 from bpe_lab.shards import Shards, ShardSplit, encode_split, write_shards
-from bpe_lab_model import checkpoint, cost
+from bpe_lab_model import checkpoint, cost, tuning
 from bpe_lab_model.embedding import embedding_keys
 from bpe_lab_model.gpt import GPT, Config
 from bpe_lab_model.labelled import Labelled
+from bpe_lab_model.lora import LoRA
 from bpe_lab_model.rows import IGNORE, Ints, Row, WindowIndex, Windows
-from bpe_lab_model.training import Report, Settings, Trainer
-from bpe_lab_model.windows import Batch, Step, steps
+from bpe_lab_model.training import Report
+from bpe_lab_model.tuning import Effort, Tuned
+from bpe_lab_model.windows import Batch
 
 if TYPE_CHECKING:
     from bpe_lab.compare.candidates import Candidate
@@ -126,6 +128,13 @@ class Plan:
     lr: float = 1e-3
     bytes_per_step: int = 8192
     max_tokens: int = 8192
+    first_seed: int = 0
+    adapters: LoRA | None = None
+    """None trains all of the model."""
+
+    def effort(self, seed: int) -> Effort:
+        """Return how the model of a seed is tuned."""
+        return Effort(self.epochs, self.lr, self.bytes_per_step, self.max_tokens, seed, self.adapters)
 
 
 @dataclass(frozen=True)
@@ -151,6 +160,10 @@ class Outcome:
     """The least of all seeds, on this machine."""
     seconds: float
     """Of training, all seeds."""
+    label_nats: tuple[float, ...] = ()
+    """What each seed's model spends on a held-out text's label, on average."""
+    tuned: tuple[Tuned, ...] = ()
+    """What training took, by seed."""
 
     @property
     def accuracies(self) -> list[float]:
@@ -207,16 +220,6 @@ def wider(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float]
     return a if a[1] - a[0] >= b[1] - b[0] else b
 
 
-class Tuner(Trainer):
-    """The training loop over labelled windows."""
-
-    def _steps(self) -> Iterator[Step]:
-        s, context = self.settings, self.model.config.context_bytes
-        index = LabelIndex(self.shards.split("train"), self.shards.eos, context)
-        total, seen = self.schedule.total_bytes, self.meter.bytes
-        return steps(index, s.bytes_per_step, s.seed, total_bytes=total, start_bytes=seen, max_tokens=s.max_tokens)
-
-
 def tune(
     arm: Arm, train: Labelled, test: Labelled, plan: Plan, report: Report | None = None
 ) -> tuple[Outcome, Classifier]:
@@ -229,29 +232,32 @@ def tune(
     labels = train.kinds
     with tempfile.TemporaryDirectory() as folder:
         shards = _shards(Path(folder) / "shards", arm.candidate, train, test)
-        models, seconds, said, times = [], 0.0, [], []
-        for seed in range(plan.n_seeds):
-            model, taken = _tuned(arm, shards, labels, plan, seed, report)
+        held = shards.split("validation")
+        truth = np.array([labels.index(label) for label in test.labels])
+        models, taken, logs, times = [], [], [], []
+        for seed in range(plan.first_seed, plan.first_seed + plan.n_seeds):
+            model, tuned = _tuned(arm, shards, labels, plan, seed, report)
             started = time.perf_counter()
-            said.append(predict(model, shards.split("validation"), plan.max_tokens).argmax(1))
+            logs.append(predict(model, held, plan.max_tokens))
             times.append(time.perf_counter() - started)
             models.append(model)
-            seconds += taken
-        held = shards.split("validation")
+            taken.append(tuned)
         outcome = Outcome(
             arm=arm.name,
             came_from=arm.came_from,
             pooling="encoder" if plan.encoder else "decoder",
             labels=labels,
-            truth=np.array([labels.index(label) for label in test.labels]),
-            said=np.stack(said),
+            truth=truth,
+            said=np.stack([found.argmax(1) for found in logs]),
             majority=labels.index(Counter(train.labels).most_common(1)[0][0]),
             n_trained_on=len(train),
-            n_trainable=models[0].n_trainable,
+            n_trainable=taken[0].n_trainable,
             n_tokens=held.n_tokens + held.n_documents,
             flops_per_text=_flops(models[0], held) / len(test),
             seconds_per_text=min(times) / len(test),
-            seconds=seconds,
+            seconds=sum(tuned.seconds for tuned in taken),
+            label_nats=tuple(_label_nats(found, truth) for found in logs),
+            tuned=tuple(taken),
         )
     return outcome, models[0]
 
@@ -268,24 +274,23 @@ def _shards(folder: Path, candidate: "Candidate", train: Labelled, test: Labelle
     )
 
 
+def _label_nats(logs: Floats, truth: NDArray[np.int64]) -> float:
+    """Return the mean nats of the true labels; windows' mean log-probabilities are scaled to sum to 1 first."""
+    right = logs[np.arange(len(truth)), truth] - np.logaddexp.reduce(logs, axis=1)  # (n,)
+    return -float(right.mean())
+
+
 def _tuned(
     arm: Arm, shards: Shards, labels: tuple[str, ...], plan: Plan, seed: int, report: Report | None
-) -> tuple[Classifier, float]:
-    """Return a tuned model and the seconds that it took."""
+) -> tuple[Classifier, Tuned]:
+    """Return a tuned model and what that took."""
     torch.manual_seed(seed)
     model = _model(arm, shards, labels, plan.encoder, seed)
-    settings = Settings(
-        total_bytes=max(round(plan.epochs * shards.split("train").n_bytes), plan.bytes_per_step),
-        lr=plan.lr,
-        bytes_per_step=plan.bytes_per_step,
-        schedule="cosine",
-        max_tokens=plan.max_tokens,
-        seed=seed,
-    )
-    done = Tuner(model, shards, settings, report=report).run()
-    if done.status == "diverged":
-        raise FormatError(f"{arm.name}: {done.note}", "take a smaller --lr")
-    return model, done.seconds
+    return model, tuning.tune(model, shards, _labels, plan.effort(seed), arm.name, unfrozen=("classes",), report=report)
+
+
+def _labels(shards: Shards, context_bytes: int) -> LabelIndex:
+    return LabelIndex(shards.split("train"), shards.eos, context_bytes)
 
 
 def _model(arm: Arm, shards: Shards, labels: tuple[str, ...], encoder: bool, seed: int) -> Classifier:
