@@ -67,6 +67,8 @@ class Config:
     init: str = "byte-keyed"
     """How embedding rows start (`embedding.rows`)."""
     init_std: float = 0.02
+    table_std: float | None = None
+    """Of embedding rows alone; None is `init_std`."""
     seed: int = 0
 
     def __post_init__(self) -> None:

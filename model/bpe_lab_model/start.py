@@ -1,8 +1,8 @@
 """Where a model's parameters start: each from hash(seed, its name), rows of tokens from hash(seed, the token's key).
 
 So the trunk is the same whatever the vocabulary, and no parameter depends on which others there are. Deviations from
-zero are normal with `init_std`, as GPT-2's; matrices that write into the residual have 1/sqrt(2 layers) of it, biases
-are 0, and norms keep what their module gave them.
+zero are normal with `init_std`, as GPT-2's, rows of tokens with `table_std` where that is given; matrices that write
+into the residual have 1/sqrt(2 layers) of it, biases are 0, and norms keep what their module gave them.
 """
 
 import math
@@ -16,7 +16,7 @@ from bpe_lab.errors import ArgumentError
 from bpe_lab_model.embedding import Floats, hashes, normal, rows
 
 if TYPE_CHECKING:
-    from bpe_lab_model.gpt import GPT
+    from bpe_lab_model.gpt import GPT, Config
 
 _INTO_RESIDUAL = ("attention.out.weight", "mlp.down.weight")
 
@@ -37,7 +37,7 @@ def start(model: "GPT", keys: Sequence[bytes]) -> None:
     seed, std = config.seed, config.init_std
     for name, parameter in model.named_parameters():
         if name == "embedding":
-            _set_rows(parameter, rows(keys, config.token_width, seed, config.init, std))
+            _set_rows(parameter, table(config, keys))
         elif name == "head":
             _set_rows(parameter, rows([b"head:" + key for key in keys], config.width, seed, std=std))
         elif name.endswith("bias"):
@@ -46,6 +46,12 @@ def start(model: "GPT", keys: Sequence[bytes]) -> None:
             scale = 1 / math.sqrt(2 * config.n_layers) if name.endswith(_INTO_RESIDUAL) else 1.0
             drawn = normal(hashes([name.encode()], seed), parameter.numel(), std * scale)
             parameter.copy_(torch.from_numpy(drawn).view_as(parameter))
+
+
+def table(config: "Config", keys: Sequence[bytes]) -> Floats:
+    """Return where the embedding rows of a model start, without those that pad them: (n_keys, token_width)."""
+    std = config.init_std if config.table_std is None else config.table_std
+    return rows(keys, config.token_width, config.seed, config.init, std)
 
 
 def _set_rows(table: Tensor, start: Floats) -> None:

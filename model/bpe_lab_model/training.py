@@ -258,6 +258,15 @@ class Trainer:
             self.status, m.bytes, m.tokens, m.flops, m.seconds, memory, m.steps, epochs, curve, self.note, self.hint
         )
 
+    def gradient(self, step: Step) -> torch.Tensor:
+        """Return the gradient of a step's mean loss at the weights as they are, all parameters in one row: (n,).
+
+        Neither clipped nor followed; dropout is on, as in training.
+        """
+        self._backward(step)
+        self.world.add_up(self._gradients)
+        return self._gradients.clone()
+
     # The loop.
 
     def _guarded(self, until: int | None) -> None:
