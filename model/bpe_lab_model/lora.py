@@ -2,9 +2,9 @@
 
     y = W x + (alpha / r) B A x        A: (r, in), B: (out, r), zero at first, so the model begins as it was
 
-`attach` freezes a model and swaps layers of its blocks, `merge` adds (alpha / r) B A to each W and puts the plain layers
-back: what is saved is an ordinary model. A layer of in x out numbers trains r (in + out). The queries, keys and values
-of `gpt.Attention` are one layer, so they share A, which is three times fewer rows than an A for each. Trains nothing.
+`attach` freezes a model and swaps layers of its blocks, `merge` adds (alpha / r) B A to each W and puts the plain
+layers back: what is saved is an ordinary model. A layer of in x out numbers trains r (in + out). Queries, keys and
+values of `gpt.Attention` are one layer, so they share A. Trains nothing.
 """
 
 from collections.abc import Iterator

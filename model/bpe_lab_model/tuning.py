@@ -12,7 +12,7 @@ import torch
 from bpe_lab.errors import FormatError
 from bpe_lab.runs import Point
 from bpe_lab.shards import Shards
-from bpe_lab_model import lora, optim
+from bpe_lab_model import lora
 from bpe_lab_model.gpt import GPT
 from bpe_lab_model.rows import WindowIndex
 from bpe_lab_model.running import forget_peak, peak_bytes
@@ -50,7 +50,7 @@ class Tuned:
     """Of the moments that AdamW keeps: two numbers a trained parameter."""
     gradient_bytes: int
     memory_bytes: int | None
-    """By how much the most memory while training lay above what was held before; None where the system does not tell."""
+    """Peak while training less what was held before; None where the system does not tell."""
     seconds: float
     """Of the steps alone."""
     bytes: int

@@ -1,4 +1,4 @@
-"""`bpe-lab lm finetune`: what a model can be tuned to. `classify` so far; another task is another function beside it.
+"""`bpe-lab lm finetune`: what a model can be tuned to. `classify` is here, `instruct` in a file of its own.
 
 Prints what `classify.tune` came to, one row a tokenizer or checkpoint. Imports torch only to run.
 """
@@ -6,6 +6,7 @@ Prints what `classify.tune` came to, one row a tokenizer or checkpoint. Imports 
 import argparse
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from bpe_lab.cli import arguments, table
 from bpe_lab.cli.exits import Exit
 from bpe_lab.cli.terminal import Terminal, amount, clock, duration, number
 from bpe_lab.errors import ArgumentError, BpeLabError, FileError
+from bpe_lab_model.cli.adapting import COST, Way, above_zero, add_lora, check_lora, cost_json, cost_of, ways
+from bpe_lab_model.cli.instructing import add_instruct
 from bpe_lab_model.labelled import Labelled, check_apart, divide, read_labelled, registers
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ def add_to(commands: arguments.Commands) -> None:
     )
     tasks = parser.add_subparsers(dest="task", metavar="TASK", title="tasks", required=True)
     _add_classify(tasks)
+    add_instruct(tasks)
     for task in tasks.choices.values():
         arguments.add_talk(task)
 
@@ -74,27 +78,18 @@ def _add_classify(tasks: arguments.Commands) -> None:
     add("--preset", metavar="NAME", help="shape of a model from scratch (default demo)")
     add("--encoder", action="store_true", help="each token sees all others, and their mean is read; not the last alone")
     add = parser.add_argument_group("training").add_argument
-    add("--epochs", type=_above_zero, default=10, metavar="N", help="how often to read the texts (default 10)")
+    add("--epochs", type=above_zero, default=10, metavar="N", help="how often to read the texts (default 10)")
     add("--seeds", type=arguments.positive, default=3, metavar="N", help="models to train (default 3)")
-    add("--lr", type=_above_zero, default=1e-3, metavar="RATE", help="highest learning rate (default 0.001)")
+    add("--lr", type=above_zero, default=1e-3, metavar="RATE", help="highest learning rate (default 0.001)")
     add("--batch-bytes", type=arguments.positive, default=2048, metavar="BYTES", help="text of a step (default 2048)")
     arguments.add_threads(parser)
+    add_lora(parser)
     add = parser.add_argument_group("result").add_argument
     add(
         "-o", "--out", metavar="FOLDER", help="save the first seed's model, of several rows each in a folder of its own"
     )
     arguments.add_force(parser)
     arguments.add_json(parser)
-
-
-def _above_zero(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"not a number: {text!r}") from None
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
-    return value
 
 
 def run_classify(args: argparse.Namespace, terminal: Terminal) -> int:
@@ -112,7 +107,7 @@ def run_classify(args: argparse.Namespace, terminal: Terminal) -> int:
 
     if args.threads:
         torch.set_num_threads(args.threads)
-    outcomes = [_outcome(args, arm, train, test, terminal) for arm in _arms(args, train)]
+    outcomes = [_outcome(args, arm, way, train, test, terminal) for arm in _arms(args, train) for way in ways(args)]
     if args.json:
         terminal.put_json("lm finetune classify", _as_json(train, test, outcomes))
         return Exit.OK
@@ -125,6 +120,9 @@ def run_classify(args: argparse.Namespace, terminal: Terminal) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse what cannot be meant, before torch is loaded."""
+    check_lora(args)
+    if args.ranks and not args.starts:
+        raise ArgumentError("--lora leaves the model as it is, so it needs one that has learned", "--from run/")
     if args.starts and args.preset:
         raise ArgumentError("--preset is the shape of a model from scratch, --from has one", "give one of them")
     if args.test and (args.hold_out or not args.data):
@@ -202,10 +200,13 @@ def _shape(preset: str) -> "Config":
     return config
 
 
-def _outcome(args: argparse.Namespace, arm: "Arm", train: Labelled, test: Labelled, terminal: Terminal) -> "Outcome":
+def _outcome(
+    args: argparse.Namespace, arm: "Arm", way: Way, train: Labelled, test: Labelled, terminal: Terminal
+) -> "Outcome":
     from bpe_lab_model import classify
 
-    plan = classify.Plan(args.encoder, args.epochs, args.seeds, args.lr, args.batch_bytes)
+    arm = replace(arm, name=f"{arm.name}, {way.name}") if args.ranks else arm
+    plan = classify.Plan(args.encoder, args.epochs, args.seeds, way.lr, args.batch_bytes, adapters=way.adapters)
     outcome, model = classify.tune(arm, train, test, plan, _watch(arm, terminal))
     terminal.say(f"{arm.name}: {number(args.seeds, 'model')} in {duration(outcome.seconds)}")
     if args.out:
@@ -235,9 +236,9 @@ def _save(args: argparse.Namespace, arm: "Arm", model: "Classifier", terminal: T
     from bpe_lab_model import classify
 
     folder = Path(args.out)
-    if len(args.starts) + len(args.tokenizers) > 1:
+    if max(1, len(args.starts) + len(args.tokenizers)) * len(ways(args)) > 1:
         folder.mkdir(parents=True, exist_ok=True)
-        folder /= arm.name.strip("/").replace("/", "-").replace(" ", "-")
+        folder /= arm.name.strip("/").replace("/", "-").replace(",", "").replace(" ", "-")
     ours = arm.candidate.tokenizer
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place) / "tokenizer.bpe" if ours else None
@@ -277,7 +278,7 @@ def _lines(outcomes: "Sequence[Outcome]") -> Iterator[str]:
         ">accuracy",
         ">95 %",
         ">majority",
-        ">trained",
+        *COST,
         ">MFLOPs/text",
         ">ms/text",
         ">tokens/text",
@@ -298,7 +299,7 @@ def _row(o: "Outcome") -> tuple[str, ...]:
         f"{o.accuracy:.1%}",
         f"{low:.0%}-{high:.0%}",
         f"{o.majority_accuracy:.1%}",
-        f"{o.n_trainable:,}",
+        *cost_of(o.tuned[0]),
         f"{o.flops_per_text / 1e6:,.0f}",
         f"{o.seconds_per_text * 1e3:.1f}",
         f"{o.n_tokens / len(o.truth):,.0f}",
@@ -344,7 +345,8 @@ def _as_json(train: Labelled, test: Labelled, outcomes: "Sequence[Outcome]") -> 
                 "majority_accuracy": o.majority_accuracy,
                 "majority": o.labels[o.majority],
                 "confusion": o.confusion.tolist(),
-                "trainable_parameters": o.n_trainable,
+                "label_nats": list(o.label_nats),
+                **cost_json(o.tuned[0]),
                 "flops_per_text": o.flops_per_text,
                 "ms_per_text": round(o.seconds_per_text * 1e3, 3),
                 "tokens_per_text": o.n_tokens / len(o.truth),

@@ -1,0 +1,89 @@
+"""What the tasks of `lm finetune` share on the command line: how much of a model is tuned, and what that took."""
+
+import argparse
+from typing import TYPE_CHECKING, NamedTuple
+
+from bpe_lab.cli import arguments
+from bpe_lab.cli.terminal import amount
+from bpe_lab.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from bpe_lab_model.lora import LoRA
+    from bpe_lab_model.tuning import Tuned
+
+FASTER = 3.0
+"""By how much the default learning rate of adapters is above that of full tuning: docs/finetuning.md has the trials."""
+
+
+class Way(NamedTuple):
+    """One way to tune a model."""
+
+    name: str
+    adapters: "LoRA | None"
+    lr: float
+
+
+def add_lora(parser: arguments.Parser) -> None:
+    """Add the options of adapters."""
+    add = parser.add_argument_group("adapters").add_argument
+    add("--lora", dest="ranks", type=arguments.positive, nargs="+", default=[], metavar="RANK",
+        help="train low-rank adapters beside the model's linear layers, and full tuning to compare")  # fmt: skip
+    add("--lora-layers", choices=("all", "attention", "mlp"), help="which layers get adapters (default all)")
+    add("--lora-alpha", type=above_zero, metavar="X", help="their factor is X / RANK (default twice the rank)")
+    add("--lora-lr", type=above_zero, metavar="RATE", help=f"their highest learning rate (default {FASTER:g} x --lr)")
+    add("--no-full", action="store_true", help="leave full tuning out")
+
+
+def check_lora(args: argparse.Namespace) -> None:
+    """Refuse options of adapters without adapters."""
+    given = [name for name in ("lora_layers", "lora_alpha", "lora_lr", "no_full") if getattr(args, name)]
+    if given and not args.ranks:
+        raise ArgumentError(f"--{given[0].replace('_', '-')} goes with --lora", "--lora 8")
+
+
+def ways(args: argparse.Namespace) -> list[Way]:
+    """Return full tuning, unless it is left out, and adapters of each rank."""
+    from bpe_lab_model.lora import LoRA
+
+    lr = args.lora_lr or FASTER * args.lr
+    adapters = [LoRA(rank, args.lora_layers or "all", args.lora_alpha) for rank in dict.fromkeys(args.ranks)]
+    full = [] if args.no_full else [Way("full", None, args.lr)]
+    return [*full, *(Way(f"LoRA {one.rank}", one, lr) for one in adapters)]
+
+
+def above_zero(text: str) -> float:
+    """Read a number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"not a number: {text!r}") from None
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
+    return value
+
+
+COST = (">trained", ">of all", ">optimizer", ">memory", ">seconds")
+"""Columns of `cost_of`."""
+
+
+def cost_of(tuned: "Tuned") -> tuple[str, ...]:
+    """Return what tuning took: parameters, bytes of the optimizer's state, the peak's rise, seconds of the steps."""
+    return (
+        f"{tuned.n_trainable:,}",
+        f"{tuned.n_trainable / tuned.n_parameters:.1%}",
+        amount(tuned.optimizer_bytes),
+        "?" if tuned.memory_bytes is None else amount(tuned.memory_bytes),
+        f"{tuned.seconds:.1f}",
+    )
+
+
+def cost_json(tuned: "Tuned") -> dict[str, object]:
+    """Return the same as JSON."""
+    return {
+        "trainable_parameters": tuned.n_trainable,
+        "parameters": tuned.n_parameters,
+        "optimizer_bytes": tuned.optimizer_bytes,
+        "gradient_bytes": tuned.gradient_bytes,
+        "memory_bytes": tuned.memory_bytes,
+        "training_seconds": round(tuned.seconds, 3),
+    }
