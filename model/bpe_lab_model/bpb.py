@@ -219,7 +219,7 @@ def losses(
     index = WindowIndex(split, eos, context_bytes, stride_bytes, evaluation=True)
     n_slots = split.n_tokens + split.n_documents
     nats, n_scored = np.zeros(n_slots), np.zeros(n_slots, np.int64)
-    with _scoring(model):
+    with scoring(model):
         for _, windows in index.groups(max_tokens):
             slots, found = _group_losses(model, index, windows)
             nats[slots] = found
@@ -229,7 +229,7 @@ def losses(
 
 
 @contextmanager
-def _scoring(model: "GPT") -> Iterator[None]:
+def scoring(model: "GPT") -> Iterator[None]:
     """Switch dropout, gradients and TF32 off, and back to what they were.
 
     Not `inference_mode`: what a model keeps from a forward in it could not be trained with afterwards.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from bpe_lab.errors import ArgumentError
 from bpe_lab_model.experiments.spec import Experiment
 
-_TOPICS = ("training", "embedding", "positions", "parts", "objectives", "texts", "mixers")
+_TOPICS = ("training", "embedding", "positions", "parts", "objectives", "texts", "mixers", "truncation", "remembering")
 """Modules of `rows`; each has a tuple ROWS."""
 
 
