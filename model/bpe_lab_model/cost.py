@@ -3,6 +3,7 @@
 Counts are those that docs/model.md works out by hand; a test compares them with the tensors.
 """
 
+from bpe_lab_model import mixers
 from bpe_lab_model.gpt import Config
 from bpe_lab_model.positions import FARTHEST
 
@@ -15,17 +16,23 @@ def parameters(config: Config) -> dict[str, int]:
     `block` is all blocks and the last norm, `embedding` the table with its padding rows, `positions` what a position
     scheme learns, `head` a head of its own (0 where tied), `total` their sum.
     """
-    width = config.width
-    gated = 2 if config.feed_forward == "swiglu" else 1
-    matrices = 4 * width**2 + (gated + 1) * width * config.inner_width
-    biases = (5 * width + gated * config.inner_width) if config.bias else 0
+    n_norms = 1 if config.feed_forward == "none" else 2
+    matrices = mixers.parameters(config) + _mlp(config)
     parts = {
-        "block": config.n_layers * (matrices + biases) + (2 * config.n_layers + 1) * _norm(config),
+        "block": config.n_layers * matrices + (n_norms * config.n_layers + 1) * _norm(config),
         "embedding": config.vocab_rows * config.token_width,
         "positions": _positions(config),
-        "head": 0 if config.tied else config.vocab_rows * width,
+        "head": 0 if config.tied else config.vocab_rows * config.width,
     }
     return parts | {"total": sum(parts.values())}
+
+
+def _mlp(config: Config) -> int:
+    if config.feed_forward == "none":
+        return 0
+    width, inner = config.width, config.inner_width
+    up = inner * (2 if config.feed_forward == "swiglu" else 1)
+    return width * up + inner * width + (up + width if config.bias else 0)
 
 
 def _norm(config: Config) -> int:
@@ -48,8 +55,9 @@ def flops_per_token(config: Config, n_tokens: float, training: bool = True) -> f
     """Return the floating-point operations a token costs: 6 (N_block + V_pad d) + 6 L d T; forward alone is a third.
 
     Two per parameter and token in the forward, twice that in the backward. Attention to T / 2 tokens on average costs
-    2 L d T in the forward; where the mask is not causal each token sees all T, and it is twice that. Looking rows up is
-    free, so are norms, softmax and activations.
+    2 L d T in the forward; where the mask is not causal each token sees all T, and it is twice that. SSD costs the same
+    at any T: by products over whole chunks of Q tokens 2 Q (N + inner) + 4 N inner a layer; an LSTM costs no more than
+    its parameters. Looking rows up is free, so are norms, softmax and activations.
 
     Args:
         config: the model.
@@ -57,16 +65,41 @@ def flops_per_token(config: Config, n_tokens: float, training: bool = True) -> f
         training: forward and backward, or forward alone.
     """
     head = config.vocab_rows * (config.token_width if config.tied else config.width)
-    sights = 1 if config.mask == "causal" else 2
-    attention = sights * config.n_layers * config.width * n_tokens
-    return (6 if training else 2) * (parameters(config)["block"] + head + attention)
+    return (6 if training else 2) * (parameters(config)["block"] + head + config.n_layers * _mixing(config, n_tokens))
+
+
+def _mixing(config: Config, n_tokens: float) -> float:
+    """Return the multiplications of a layer's mixer a token that are not by parameters."""
+    if config.mixer == "lstm":
+        return 0
+    if config.mixer == "ssd":
+        N, inner = mixers.state_width(config), mixers.EXPAND * config.width
+        return mixers.CHUNK * (N + inner) + 2 * N * inner
+    return (1 if config.mask == "causal" else 2) * config.width * n_tokens
 
 
 def cache_bytes_per_token(config: Config, dtype_bytes: int = 4) -> int:
-    """Return what keys and values of one token take: 2 x layers x width x bytes of the type."""
-    return 2 * config.n_layers * config.width * dtype_bytes
+    """Return what keys and values of one token take: 2 x layers x width x bytes of the type; 0 beside a state."""
+    return 2 * config.n_layers * config.width * dtype_bytes if config.mixer == "attention" else 0
+
+
+def state_bytes(config: Config, dtype_bytes: int = 4) -> int:
+    """Return what a cache takes however long the text: the states of SSD or an LSTM, 0 with attention.
+
+    SSD: N x inner numbers a layer, and the convolution's last 3 tokens, 3 (inner + 2 N). LSTM: 2 x width.
+    """
+    if config.mixer == "attention":
+        return 0
+    N, inner = mixers.state_width(config), mixers.EXPAND * config.width
+    ssd = N * inner + (mixers.TAPS - 1) * (inner + 2 * N)
+    return config.n_layers * dtype_bytes * (ssd if config.mixer == "ssd" else 2 * config.width)
+
+
+def cache_bytes(config: Config, n_tokens: float, dtype_bytes: int = 4) -> float:
+    """Return what a cache takes after so many tokens: of keys and values, or of states."""
+    return state_bytes(config, dtype_bytes) + cache_bytes_per_token(config, dtype_bytes) * n_tokens
 
 
 def cache_bytes_per_kb(config: Config, tokens_per_kb: float, dtype_bytes: int = 4) -> float:
-    """Return the memory that 1,000 bytes of text take while decoding: bytes a token x tokens per KB."""
+    """Return the memory that each 1,000 bytes of text add while decoding: bytes a token x tokens per KB."""
     return cache_bytes_per_token(config, dtype_bytes) * tokens_per_kb

@@ -2,14 +2,13 @@
 
     tokens -> embedding -> [norm -> attention -> + ; norm -> MLP -> +] x layers -> norm -> head
 
-What is rare stands elsewhere: position schemes in `positions`, norms in `norms`, where rows start in `embedding`. It
-trains nothing, reads no text, and knows tokens by number only.
+What is rare stands elsewhere: position schemes in `positions`, norms in `norms`, what may take attention's place in
+`mixers`, where rows start in `embedding`. It trains nothing, reads no text, and knows tokens by number only.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,23 +17,25 @@ from torch.nn import functional as F
 
 from bpe_lab.errors import ArgumentError, BpeLabError, FormatError
 from bpe_lab_model.cache import Cache as Cache
+from bpe_lab_model.cache import Layer
 from bpe_lab_model.embedding import INITS
 from bpe_lab_model.loss import summed_nats
-from bpe_lab_model.masks import Mask, mask, prefix_keys
+from bpe_lab_model.masks import Mask, mask, prefix_keys, runs
+from bpe_lab_model.mixers import LSTM, MIXERS, SSD, matching_inner_width
 from bpe_lab_model.norms import NORMS, norm
-from bpe_lab_model.positions import POSITIONS, Learned, check_rows, count, rotate, scheme
+from bpe_lab_model.positions import IN_ATTENTION, POSITIONS, Learned, check_rows, count, rotate, scheme
 from bpe_lab_model.start import start
 
 if TYPE_CHECKING:
     from bpe_lab_model.windows import Batch
 
 Angles = tuple[Tensor, Tensor]
-Append = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 CHOICES = {
     "position": POSITIONS,
     "norm": NORMS,
-    "feed_forward": ("gelu", "swiglu"),
+    "feed_forward": ("gelu", "swiglu", "none"),
+    "mixer": MIXERS,
     "mask": ("causal", "two-way", "prefix"),
     "init": INITS,
 }
@@ -53,7 +54,8 @@ class Config:
     d_model: int = 256
     """Width of the trunk; of half of it with `concat-wide`."""
     d_ff: int | None = None
-    """Width inside the MLP; None is 4 widths, 8/3 for swiglu, so that both have as many parameters."""
+    """Width inside the MLP. None is 4 widths, 8/3 for swiglu, and beside other mixers than attention what makes the
+    block equally large: so that all have as many parameters."""
     position: str = "rope"
     norm: str = "rmsnorm"
     feed_forward: str = "gelu"
@@ -70,6 +72,12 @@ class Config:
     table_std: float | None = None
     """Of embedding rows alone; None is `init_std`."""
     seed: int = 0
+    mixer: str = "attention"
+    """What lets tokens see others; `ssd` and `lstm` carry a state and are causal (`mixers`)."""
+    d_state: int | None = None
+    """Numbers that an SSD head keeps for each channel; None is the width, at most 128."""
+    residual: bool = True
+    """Whether blocks add to what they read; else they replace it."""
 
     def __post_init__(self) -> None:
         for name, allowed in CHOICES.items():
@@ -81,6 +89,11 @@ class Config:
         step = 2 * self.n_heads
         if self.width % step:
             raise ArgumentError(f"the width must be a multiple of 2 x n_heads = {step}, got {self.width}")
+        if self.mixer != "attention" and self.mask != "causal":
+            raise ArgumentError(f"mixer={self.mixer} looks back only, got mask={self.mask}", "take mask=causal")
+        if self.mixer != "attention" and self.position in IN_ATTENTION:
+            said = f"position={self.position} acts in attention, which mixer={self.mixer} has none of"
+            raise ArgumentError(said, "take position=none: a state knows order by itself")
 
     @property
     def width(self) -> int:
@@ -95,7 +108,11 @@ class Config:
     @property
     def inner_width(self) -> int:
         """Numbers per token inside the MLP."""
-        return self.d_ff or (4 * self.width if self.feed_forward == "gelu" else max(1, round(self.width / 12)) * 32)
+        if self.d_ff or self.feed_forward == "none":
+            return self.d_ff or 0
+        is_gated = self.feed_forward == "swiglu"
+        inner = max(1, round(self.width / 12)) * 32 if is_gated else 4 * self.width
+        return inner if self.mixer == "attention" else matching_inner_width(self, inner, 2 + is_gated)
 
     @property
     def vocab_rows(self) -> int:
@@ -188,7 +205,7 @@ class GPT(nn.Module):
         angles = self.position.angles(places)
         x = self.dropout(self.position.embed(self._tokens(inputs), places))  # (B, T, width)
         for layer, block in enumerate(self.blocks):
-            x = block(x, angles, sight, None if cache is None else partial(cache.append, layer))  # (B, T, width)
+            x = block(x, angles, sight, None if cache is None else cache.layer(layer))  # (B, T, width)
         hidden: Tensor = self.norm(x)[..., : self.head_weight.shape[1]]  # (B, T, d)
         return hidden
 
@@ -213,6 +230,9 @@ class GPT(nn.Module):
     def _mask(self, places: Tensor, segments: Tensor | None, prefix: Tensor | None, cache: Cache | None) -> Mask:
         """Return who sees whom; lists the new tokens in the cache."""
         kind = self.config.mask
+        if self.config.mixer != "attention":
+            prefix_keys(kind, prefix, 0, 0, 0)
+            return Mask(None, True, runs(segments, None if cache is None else cache.advance(places, segments)))
         if cache is None:
             n_dropped, keys, key_segments = 0, places, segments
         elif kind == "two-way":
@@ -233,19 +253,26 @@ class GPT(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then MLP, each on a normed copy and added back."""
+    """Attention, then MLP, each on a normed copy and added back. What takes attention's place goes by its name."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
+        mixer = {"attention": Attention, "ssd": SSD, "lstm": LSTM}[config.mixer]
+        self.residual = config.residual
         self.norm_1 = norm(config.norm, config.width, config.bias)
-        self.attention = Attention(config)
-        self.norm_2 = norm(config.norm, config.width, config.bias)
-        self.mlp = MLP(config)
+        self.attention = mixer(config)
+        has_mlp = config.feed_forward != "none"
+        self.norm_2 = norm(config.norm, config.width, config.bias) if has_mlp else None
+        self.mlp = MLP(config) if has_mlp else None
 
-    def forward(self, x: Tensor, angles: Angles | None, mask: Mask, append: Append | None) -> Tensor:
+    def forward(self, x: Tensor, angles: Angles | None, mask: Mask, memory: Layer | None) -> Tensor:
         """Return what goes to the next block: (B, T, width)."""
-        x = x + self.attention(self.norm_1(x), angles, mask, append)  # (B, T, width)
-        return x + self.mlp(self.norm_2(x))  # type: ignore[no-any-return]  # (B, T, width)
+        seen: Tensor = self.attention(self.norm_1(x), angles, mask, memory)  # (B, T, width)
+        x = x + seen if self.residual else seen  # (B, T, width)
+        if self.mlp is None or self.norm_2 is None:
+            return x
+        bent: Tensor = self.mlp(self.norm_2(x))  # (B, T, width)
+        return x + bent if self.residual else bent  # (B, T, width)
 
 
 class Attention(nn.Module):
@@ -259,15 +286,15 @@ class Attention(nn.Module):
         self.dropout_weights = config.dropout_attention
         self.dropout = nn.Dropout(config.dropout_residual)
 
-    def forward(self, x: Tensor, angles: Angles | None, mask: Mask, append: Append | None) -> Tensor:
+    def forward(self, x: Tensor, angles: Angles | None, mask: Mask, memory: Layer | None) -> Tensor:
         """Return what is added to the residual: (B, T, width)."""
         B, T, width = x.shape
         q, k, v = self.qkv(x).view(B, T, 3, self.n_heads, -1).unbind(2)  # (B, T, H, head) each
         if angles is not None:
             q, k = rotate(q, angles), rotate(k, angles)  # (B, T, H, head) each
         q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # (B, H, T, head) each
-        if append is not None:
-            k, v = append(k, v)  # (B, H, S, head) each
+        if memory is not None:
+            k, v = memory.append(k, v)  # (B, H, S, head) each
         dropout = self.dropout_weights if self.training else 0.0
         y = F.scaled_dot_product_attention(q, k, v, mask.bias, dropout, mask.is_causal)  # (B, H, T, head)
         y = y.transpose(1, 2).reshape(B, T, width)  # (B, T, width)

@@ -14,11 +14,13 @@ from bpe_lab.errors import ArgumentError
 
 
 class Mask(NamedTuple):
-    """What `scaled_dot_product_attention` takes."""
+    """What `scaled_dot_product_attention` takes, or a mixer of `mixers`."""
 
     bias: Tensor | None
     """(1|B, 1|H, T, S): bool, who is seen, or float, what is added to the logits."""
     is_causal: bool
+    runs: Tensor | None = None
+    """(B, T), for mixers that carry a state: 0 where it goes on from the cache, one more where each segment begins."""
 
 
 def mask(
@@ -48,6 +50,22 @@ def mask(
     if bias is None:
         return Mask(seen[:, None], False)
     return Mask(bias.masked_fill(~seen[:, None], -math.inf), False)
+
+
+def begins(segments: Tensor, last: Tensor | None) -> Tensor:
+    """Return where a segment begins, (B, T) bool.
+
+    Args:
+        segments: (B, T), equal where tokens belong together.
+        last: (B, 1), the segment of the token before; None where there is none, and the first token begins one.
+    """
+    before = segments[:, :1] - 1 if last is None else last  # (B, 1)
+    return segments != torch.cat((before, segments[:, :-1]), 1)  # (B, T)
+
+
+def runs(segments: Tensor | None, last: Tensor | None) -> Tensor | None:
+    """Return `Mask.runs` of segments (B, T) after the one of the token before, (B, 1); None where there are none."""
+    return None if segments is None else begins(segments, last).cumsum(1)  # (B, T)
 
 
 def prefix_keys(kind: str, prefix: Tensor | None, n_queries: int, n_keys: int, n_dropped: int) -> Tensor | None:

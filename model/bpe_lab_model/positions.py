@@ -17,8 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from bpe_lab.errors import ArgumentError
+from bpe_lab_model.masks import begins
 
 POSITIONS = ("learned", "rope", "sinusoidal", "alibi", "relative", "none", "concat-split", "concat-wide")
+
+IN_ATTENTION = ("rope", "alibi", "relative")
+"""Those that act on nothing where there is no attention."""
 
 FARTHEST = 128
 """`relative`: all greater distances share the bias of this one."""
@@ -157,10 +161,9 @@ def count(n_new: int, segments: Tensor | None, last: Tensor | None, last_segment
         index = torch.arange(n_new)[None]  # (1, T)
         return index if last is None else last + 1 + index.to(last.device)
     index = torch.arange(n_new, device=segments.device).expand_as(segments)  # (B, T)
-    before = segments[:, :1] - 1 if last_segment is None else last_segment  # (B, 1)
-    begins = segments != torch.cat((before, segments[:, :-1]), 1)  # (B, T)
-    positions = index - (index * begins).cummax(1).values  # (B, T)
-    return positions if last is None else positions + (begins.cumsum(1) == 0) * (last + 1)
+    begin = begins(segments, last_segment)  # (B, T)
+    positions = index - (index * begin).cummax(1).values  # (B, T)
+    return positions if last is None else positions + (begin.cumsum(1) == 0) * (last + 1)
 
 
 def check_rows(positions: Tensor, n_rows: int) -> None:

@@ -2,7 +2,9 @@
 
 So the trunk is the same whatever the vocabulary, and no parameter depends on which others there are. Deviations from
 zero are normal with `init_std`, as GPT-2's, rows of tokens with `table_std` where that is given; matrices that write
-into the residual have 1/sqrt(2 layers) of it, biases are 0, and norms keep what their module gave them.
+into the residual have 1/sqrt(2 layers) of it, biases are 0, and norms keep what their module gave them, as SSD's decays,
+steps and skips do. Taps of SSD's convolution have 1/sqrt(3 x taps), as torch's convolutions; an LSTM's forget gates
+start open (bias 1; Jozefowicz et al. 2015).
 """
 
 import math
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from bpe_lab_model.gpt import GPT, Config
 
 _INTO_RESIDUAL = ("attention.out.weight", "mlp.down.weight")
+_TAPS, _FORGET_GATES = "attention.taps", "attention.lstm.bias_ih_l0"
 
 
 @torch.no_grad()
@@ -40,11 +43,12 @@ def start(model: "GPT", keys: Sequence[bytes]) -> None:
             _set_rows(parameter, table(config, keys))
         elif name == "head":
             _set_rows(parameter, rows([b"head:" + key for key in keys], config.width, seed, std=std))
-        elif name.endswith("bias"):
+        elif "bias" in name.rpartition(".")[2]:
             parameter.zero_()
+            if name.endswith(_FORGET_GATES):
+                parameter.view(4, -1)[1] = 1.0  # torch's order: input, forget, cell, output
         elif parameter.dim() == 2:
-            scale = 1 / math.sqrt(2 * config.n_layers) if name.endswith(_INTO_RESIDUAL) else 1.0
-            drawn = normal(hashes([name.encode()], seed), parameter.numel(), std * scale)
+            drawn = normal(hashes([name.encode()], seed), parameter.numel(), _deviation(name, parameter, config))
             parameter.copy_(torch.from_numpy(drawn).view_as(parameter))
 
 
@@ -52,6 +56,13 @@ def table(config: "Config", keys: Sequence[bytes]) -> Floats:
     """Return where the embedding rows of a model start, without those that pad them: (n_keys, token_width)."""
     std = config.init_std if config.table_std is None else config.table_std
     return rows(keys, config.token_width, config.seed, config.init, std)
+
+
+def _deviation(name: str, parameter: torch.Tensor, config: "Config") -> float:
+    """Return the standard deviation that a matrix starts with."""
+    if name.endswith(_INTO_RESIDUAL):
+        return config.init_std / math.sqrt(2 * config.n_layers)
+    return 1 / math.sqrt(3 * parameter.shape[1]) if name.endswith(_TAPS) else config.init_std
 
 
 def _set_rows(table: Tensor, start: Floats) -> None:

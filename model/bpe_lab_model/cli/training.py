@@ -36,7 +36,8 @@ _BENCH_SKIPS = 0.4
 _CHOICES = {
     "position": ("learned", "rope", "sinusoidal", "alibi", "relative", "none", "concat-split", "concat-wide"),
     "norm": ("layernorm", "rmsnorm", "dyt", "none"),
-    "feed_forward": ("gelu", "swiglu"),
+    "feed_forward": ("gelu", "swiglu", "none"),
+    "mixer": ("attention", "ssd", "lstm"),
 }
 """Named here so that --help needs no torch; a test holds them against the model's."""
 
@@ -71,6 +72,7 @@ def _add_model(parser: arguments.Parser) -> None:
     add("--position", choices=_CHOICES["position"], help="how order is known")
     add("--norm", choices=_CHOICES["norm"])
     add("--feed-forward", choices=_CHOICES["feed_forward"])
+    add("--mixer", choices=_CHOICES["mixer"], help="what lets tokens see others; ssd and lstm want --position none")
     add("--head", choices=("tied", "free"), help="whether the embedding is the head too")
     add("--dropout", type=arguments.probability, metavar="P", help="of embeddings, attention and residuals alike")
 
@@ -251,7 +253,7 @@ def _for_objective(config: "Config", settings: "Settings") -> "tuple[Config, Set
 
 def _config(args: argparse.Namespace, config: "Config") -> "Config":
     """Return the configuration with what was typed."""
-    names = ("n_layers", "n_heads", "d_model", "context_bytes", "position", "norm", "feed_forward")
+    names = ("n_layers", "n_heads", "d_model", "context_bytes", "position", "norm", "feed_forward", "mixer")
     typed = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     if args.head is not None:
         typed["tied"] = args.head == "tied"
