@@ -337,7 +337,7 @@ def test_the_command_refuses_what_it_cannot_show(
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    page_module._library.cache_clear()
+    page_module.library.cache_clear()
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     with pytest.raises(UnsupportedError, match="vl_convert") as e:
         render(SMALL)

@@ -4,9 +4,9 @@ Shows what the JSON says and computes nothing; the wide tables are left to the r
 not fit goes without intervals, then without its last columns; no cell is cut.
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from bpe_lab.cli.fitting import Column, fits, fitting
 from bpe_lab.compare.output import cell_text
 from bpe_lab.compare.phrases import language, say
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Data = dict[str, Any]
-Column = tuple[str, Literal["left", "right"]]
-"""Title, and where cells stand."""
 
 _SMALL = ("closed", "samples", "mix", "train-sets", "cut-differently")
 """Tables that fit."""
@@ -28,12 +26,6 @@ _NARROW = ("tokens_per_byte", "fertility", "broken_syllables", "premium")
 
 _WIDE, _MIDDLE = 100, 60
 """Columns of a terminal from which it is wide, and from which cells of the main table have their intervals."""
-
-_GAP = 2
-"""Cells between columns."""
-
-_WORD = 12
-"""Cells from which on a word may be broken."""
 
 _SHORT = {
     "tokens_per_byte": {"en": "tokens /byte", "ko": "토큰 /바이트"},
@@ -133,8 +125,8 @@ def _loss_table(data: Data, table: Data, console: "Console", lang: str) -> Any:
         [[row["name"], *(_loss_cell(row.get(key), key, lang, ends) for key in keys)] for row in rows]
         for ends in (True, False)
     )
-    fits = _fits(columns[:_LOSS_NEEDED], whole, console)
-    return _fitting(columns, whole if fits else bare, console)
+    has_room = fits(columns[:_LOSS_NEEDED], whole, console)
+    return fitting(columns, whole if has_room else bare, console)
 
 
 def _loss_of(candidate: Data) -> Data:
@@ -231,7 +223,7 @@ def _main_table(data: Data, console: "Console", lang: str) -> None:
         [_named(row, c, lang), *(_main_cell(data, c, n, n == names[0] and console.width >= _MIDDLE) for n in names)]
         for row, c in found
     ]
-    console.print(_fitting(columns, rows, console))
+    console.print(fitting(columns, rows, console))
     if console.width >= _MIDDLE:
         console.print(f"[dim]{_WORDS['intervals'][lang]}[/dim]")
 
@@ -273,43 +265,6 @@ def _reason(candidate: Data, lang: str) -> str:
     return f"{_WORDS[candidate['status']][lang]}: {candidate['note'][lang]}"
 
 
-def _frame(**options: Any) -> Any:
-    from rich import box
-    from rich.table import Table
-
-    return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), **options)
-
-
-def _fitting(columns: Sequence[Column], rows: Sequence[Sequence[str]], console: "Console") -> Any:
-    """Return a table of as many of the columns, from the left, as fit without a number being cut."""
-    n = next((n for n in range(len(columns), 1, -1) if _fits(columns[:n], rows, console)), 1)
-    drawn = _frame()
-    for i, (title, justify) in enumerate(columns[:n]):
-        least = _least(columns[i], i, rows)
-        # A width that is given is never shrunk: where there is no room, words are broken and numbers stand.
-        width = least if justify == "right" else None
-        drawn.add_column(_plain(title), justify=justify, overflow="fold", min_width=least, width=width)
-    for row in rows:
-        drawn.add_row(*map(_plain, row[:n]))
-    return drawn
-
-
-def _fits(columns: Sequence[Column], rows: Sequence[Sequence[str]], console: "Console") -> bool:
-    return sum(_least(column, i, rows) + _GAP for i, column in enumerate(columns)) < console.width
-
-
-def _least(column: Column, i: int, rows: Sequence[Sequence[str]]) -> int:
-    """Return the cells that column `i` takes at least: numbers stand whole, words of more than `_WORD` may break."""
-    from rich.cells import cell_len
-
-    title, justify = column
-    heads = max(map(cell_len, title.split()), default=0)
-    cells = [row[i] for row in rows]
-    if justify == "right":
-        return max([heads, *map(cell_len, cells)])
-    return max(heads, min(_WORD, max([0, *(cell_len(word) for cell in cells for word in cell.split())])))
-
-
 def _table(table: Data, console: "Console", lang: str) -> Any:
     """Return a small table; notes are told elsewhere."""
     shown = [c for c in table["columns"] if c["key"] != "note"]
@@ -318,7 +273,7 @@ def _table(table: Data, console: "Console", lang: str) -> Any:
         [[cell_text(row.get(c["key"]), lang, c["unit"], with_interval) for c in shown] for row in table["rows"]]
         for with_interval in (True, False)
     )
-    return _fitting(columns, whole if _fits(columns, whole, console) else bare, console)
+    return fitting(columns, whole if fits(columns, whole, console) else bare, console)
 
 
 def _side(table: Data, key: str) -> Literal["left", "right"]:

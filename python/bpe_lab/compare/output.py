@@ -255,10 +255,10 @@ def _markdown(data: dict[str, Any], lang: str) -> Iterator[str]:
         yield f"\n> {data['notice'][lang]}"
     yield f"\n`{data['made_by']['command']}` (bpe-lab {data['made_by']['bpe_lab']})\n"
     for line in data["summary"]:
-        yield f"- {_escaped(line[lang])}"
+        yield f"- {escaped(line[lang])}"
     for question in data["questions"]:
         yield f"\n## {question['n']}. {question['question'][lang]}\n"
-        yield _escaped(question["answer"][lang])
+        yield escaped(question["answer"][lang])
         if question["needs"]:
             yield f"\n{question['needs']['what'][lang]}: `{question['needs']['command']}`"
     for table in data["tables"]:
@@ -268,14 +268,14 @@ def _markdown(data: dict[str, Any], lang: str) -> Iterator[str]:
 
 def _markdown_table(table: dict[str, Any], lang: str) -> Iterator[str]:
     columns = table["columns"]
-    yield "| " + " | ".join(_escaped(c["title"][lang]) for c in columns) + " |"
+    yield "| " + " | ".join(escaped(c["title"][lang]) for c in columns) + " |"
     yield "|" + "---|" * len(columns)
     for row in table["rows"]:
         cells = (cell_text(row.get(c["key"]), lang, c["unit"], with_interval=True) for c in columns)
-        yield "| " + " | ".join(map(_escaped, cells)) + " |"
+        yield "| " + " | ".join(map(escaped, cells)) + " |"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Return text that Markdown shows as it is, within a table too."""
     for mark in "\\|<>*_`":
         text = text.replace(mark, "\\" + mark)

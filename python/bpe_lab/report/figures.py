@@ -42,6 +42,31 @@ def spec(figure: Figure) -> Spec:
     }
 
 
+def printed(figure: Figure, lang: str, width: int = 560) -> Spec:
+    """Return the specification of one figure for paper: one language, light colours, a legend of Vega's own.
+
+    For files that stand alone, where no page writes a legend and sets colours.
+    """
+    drawn = localised(spec(figure), lang)
+    names = series(figure)
+    heading = {"text": values.in_language(figure["title"], lang), "anchor": "start", "fontSize": 14, "offset": 14}
+    look = {"background": palette.LIGHT["paper"], "padding": 14, "width": width, "title": heading}
+    long = max((len(values.in_language(name, lang)) for name in names), default=0) > 24
+    legend = {"orient": "bottom", "title": None, "columns": 2 if long else 4, "labelLimit": 0}
+    found: Spec = _on_paper({**drawn, **look}, legend)
+    return found
+
+
+def _on_paper(value: Any, legend: Spec) -> Any:
+    """Return part of a specification with colours for custom properties, and a legend wherever there is none."""
+    if isinstance(value, dict):
+        return {k: legend if k == "legend" else _on_paper(part, legend) for k, part in value.items()}
+    if isinstance(value, list):
+        return [_on_paper(part, legend) for part in value]
+    is_property = isinstance(value, str) and value.startswith("var(--")
+    return palette.LIGHT[value[6:-1]] if is_property else value
+
+
 def rows(figure: Figure) -> list[dict[str, Any]]:
     """Return the rows that can be drawn, with what a tooltip shows of them."""
     form = form_of(figure)
@@ -144,18 +169,24 @@ def _dots(figure: Figure) -> list[Spec]:
 
 
 def _bars(figure: Figure) -> list[Spec]:
-    """Return horizontal bars: names of tokenizers are long, and a phone is narrow."""
+    """Return horizontal bars: names of tokenizers are long, and a phone is narrow.
+
+    Where `from_zero` is False they are points: a bar that does not begin at 0 would lie.
+    """
     stacked = figure["kind"] == "stacked-bar"
     grouped = figure["kind"] == "grouped-bar"
+    points = not figure.get("from_zero", True)
     scale = {"paddingInner": 0.22 if grouped else 0.38, "paddingOuter": 0.12}
     place = {"y": {"field": "x", "type": "nominal", "sort": None, "axis": _name_axis(), "scale": scale}}
     if grouped:
         place["yOffset"] = {"field": "series", "type": "nominal", "sort": None, "scale": {"paddingInner": 0.15}}
     length = {**_y(figure), "stack": "zero" if stacked else None}
-    length["scale"] = {"zero": True, "nice": not stacked}
+    if not points:
+        length["scale"] = {"zero": True, "nice": not stacked}
     colour = _colour(figure)
+    outline = {"stroke": "var(--paper)", "strokeWidth": 1} if stacked else {"stroke": None, "strokeWidth": 0}
     bar: Spec = {
-        "mark": {"type": "bar", "stroke": "var(--paper)" if stacked else None, "strokeWidth": 1 if stacked else 0},
+        "mark": {"type": "point", "filled": True, "size": 90} if points else {"type": "bar", **outline},
         "encoding": {**place, "x": length, **colour, **_faded(), "tooltip": _tooltip(figure)},
     }
     if stacked:

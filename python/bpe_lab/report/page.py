@@ -10,6 +10,7 @@ import functools
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,12 @@ if TYPE_CHECKING:
 MOST_BYTES = 2_000_000
 """A report is no larger where leaving tokenizers out of the explorer's typing can help it, the largest first."""
 
+CHARTS_AND_TABLES = ("page.js", "tips.js", "charts.js", "tables.js")
+"""Scripts of a page that has no explorer."""
+
 _HERE = Path(__file__).parent
-_SCRIPTS = ("page.js", "tips.js", "charts.js", "tables.js", "cutting.js", "encoding.js", "explorer.js")
+_TEMPLATES = _HERE / "templates"
+_SCRIPTS = (*CHARTS_AND_TABLES, "cutting.js", "encoding.js", "explorer.js")
 _NUMBER_AND_SIGN = re.compile(r"(?<=\d) (?=%)")
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
@@ -43,22 +48,22 @@ def render(comparison: dict[str, Any]) -> str:
         UnsupportedError: the packages of `pip install 'bpe-lab[report]'` are missing.
     """
     checked = reading.checked(comparison)
-    library = _library()
+    charting = library()
     checked["explorer"]["typing"] = {
         name: tables
         for name, tables in checked["explorer"]["typing"].items()
         if tables.get("unicode") == classes.unicode_version()  # or the page would cut new letters in another way
     }
-    page = _page(checked, library)
+    page = _page(checked, charting)
     while len(page.encode()) > MOST_BYTES and checked["explorer"]["typing"]:
         typing = checked["explorer"]["typing"]
         del typing[max(typing, key=lambda name: len(typing[name]["merges"]))]
-        page = _page(checked, library)
+        page = _page(checked, charting)
     return page
 
 
 @functools.cache
-def _library() -> str:
+def library() -> str:
     """Return Vega, Vega-Lite and Vega-Embed as one script, bundled once a process (1.5 s)."""
     try:
         import jinja2  # noqa: F401 (told here, before the work)
@@ -69,17 +74,12 @@ def _library() -> str:
 
 
 def _page(comparison: dict[str, Any], library: str) -> str:
-    scripts = [_script(library), _script(_own_script())]
-    template = _environment().get_template("report.html.j2")
-    return template.render(
-        lang="ko" if comparison.get("lang") == "ko" else "en",
-        policy=_policy(scripts),
-        scripts=scripts,
-        styles=_raw(_text_of("static/page.css")),
-        light=_raw(palette.css(palette.LIGHT)),
-        dark=_raw(palette.css(palette.DARK)),
-        font=_raw(figures.FONT),
-        data=_raw(json_for_script(_data(comparison))),
+    return document(
+        _TEMPLATES / "report.html.j2",
+        "ko" if comparison.get("lang") == "ko" else "en",
+        comparison["title"] or "bpe-lab",
+        _data(comparison),
+        [library, own_script(_SCRIPTS)],
         c=comparison,
         questions=sections.questions(comparison),
         charts=sections.charts(comparison),
@@ -88,15 +88,46 @@ def _page(comparison: dict[str, Any], library: str) -> str:
         facts=sections.facts(comparison),
         loss=sections.loss(comparison),
         strengths=sections.STRENGTHS,
-        w=WORDS,
+    )
+
+
+def document(template: Path, lang: str, title: Any, data: dict[str, Any], scripts: Sequence[str], **parts: Any) -> str:
+    """Return a page of one file: a template's blocks in the frame of `frame.html.j2`.
+
+    Args:
+        template: extends the frame; may import `parts.html.j2`.
+        lang: the language that is shown first.
+        title: a word.
+        data: what the scripts read beside the title; `words` are those of the template too.
+        scripts: see `library` and `own_script`; nothing else runs.
+        parts: what the template shows.
+    """
+    from bpe_lab import __version__
+
+    checked = [_script(code) for code in scripts]
+    return (
+        _environment(template.parent)
+        .get_template(template.name)
+        .render(
+            lang=lang,
+            title={language: values.in_language(title, language) for language in values.LANGUAGES},
+            version=__version__,
+            policy=_policy(checked),
+            scripts=checked,
+            styles=_raw(_text_of("static/page.css")),
+            light=_raw(palette.css(palette.LIGHT)),
+            dark=_raw(palette.css(palette.DARK)),
+            font=_raw(figures.FONT),
+            data=_raw(json_for_script({"title": title, "words": WORDS, **data})),
+            w=data.get("words", WORDS),
+            **parts,
+        )
     )
 
 
 def _data(comparison: dict[str, Any]) -> dict[str, Any]:
     """Return what the page's own script reads."""
     return {
-        "title": comparison["title"],
-        "words": WORDS,
         "charts": sections.specs(comparison),
         "explorer": sections.explorer(comparison),
         "classes": classes.code_point_classes() if comparison["explorer"]["typing"] else {},
@@ -115,9 +146,9 @@ def json_for_script(value: Any) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _own_script() -> str:
-    """Return the page's own script: its files in one scope that nothing outside reaches."""
-    parts = "\n".join(_text_of(f"static/{name}") for name in _SCRIPTS)
+def own_script(names: Sequence[str] = CHARTS_AND_TABLES) -> str:
+    """Return a page's own script: files of `static` in one scope that nothing outside reaches."""
+    parts = "\n".join(_text_of(f"static/{name}") for name in names)
     return f'(() => {{\n"use strict";\n{parts}\nstart();\n}})();\n'
 
 
@@ -135,11 +166,11 @@ def _policy(scripts: "list[Markup]") -> str:
     )
 
 
-def _environment() -> "Environment":
+def _environment(folder: Path) -> "Environment":
     from jinja2 import Environment, FileSystemLoader
 
     environment = Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
+        loader=FileSystemLoader([folder, _TEMPLATES]),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -90,3 +90,5 @@ function startCharts() {
     });
   });
 }
+
+starters.push(startCharts);

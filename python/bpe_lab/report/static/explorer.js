@@ -168,3 +168,7 @@ function walk(event, row) {
   const rows = point(row, next, place.left, place.bottom);
   document.getElementById("said").textContent = [row.boxes[next].textContent, ...rows.map((r) => r.join(" "))].join(", ");
 }
+
+starters.push(startExplorer);
+// For the console and for tests: byte ends of `text` by the tokenizer of this place in the explorer.
+window.bpeLab = { ends: (place, text) => endsOf(explorer.tokenizers[place].coder, text) };

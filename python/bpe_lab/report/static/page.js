@@ -91,11 +91,9 @@ function startPage() {
   setLanguage(remembered("language", ["en", "ko"]) || language());
 }
 
+// What the other scripts of the page begin with, in their order.
+const starters = [startPage];
+
 function start() {
-  startPage();
-  startTables();
-  startExplorer();
-  startCharts();
-  // For the console and for tests: byte ends of `text` by the tokenizer of this place in the explorer.
-  window.bpeLab = { ends: (place, text) => endsOf(explorer.tokenizers[place].coder, text) };
+  for (const starter of starters) starter();
 }

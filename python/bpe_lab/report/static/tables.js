@@ -44,3 +44,5 @@ function visibleText(cell) {
   const own = cell.querySelector(`.l[lang="${language()}"]`);
   return (own ?? cell).textContent.trim();
 }
+
+starters.push(startTables);
