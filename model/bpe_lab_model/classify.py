@@ -131,10 +131,12 @@ class Plan:
     first_seed: int = 0
     adapters: LoRA | None = None
     """None trains all of the model."""
+    frozen: bool = False
+    """The layer over labels alone is trained."""
 
     def effort(self, seed: int) -> Effort:
         """Return how the model of a seed is tuned."""
-        return Effort(self.epochs, self.lr, self.bytes_per_step, self.max_tokens, seed, self.adapters)
+        return Effort(self.epochs, self.lr, self.bytes_per_step, self.max_tokens, seed, self.adapters, self.frozen)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ class Effort:
     seed: int = 0
     adapters: lora.LoRA | None = None
     """None trains all of the model."""
+    frozen: bool = False
+    """Only what is new is trained (`unfrozen`); not with adapters."""
     evaluate_every: float | None = None
     """Epochs from one scoring to the next, where something scores."""
 
@@ -82,8 +84,8 @@ def tune(
 ) -> Tuned:
     """Tune a model in place, and say what it took.
 
-    With adapters, all else is frozen but the submodules `unfrozen`, which are new; adapters are merged at the end, so
-    the model has the parameters that it came with.
+    With adapters, or `frozen`, all is frozen but they and the submodules `unfrozen`, which are new; adapters are merged
+    at the end, so the model has the parameters that it came with.
 
     Raises:
         ArgumentError: a rank that does not fit the model.
@@ -95,8 +97,10 @@ def tune(
     before = peak_bytes()  # nothing was held since: what is held now
     if effort.adapters is not None:
         lora.attach(model, effort.adapters, effort.seed)
-        for part in unfrozen:
-            model.get_submodule(part).requires_grad_(True)
+    if effort.frozen:
+        model.requires_grad_(False)
+    for part in unfrozen:
+        model.get_submodule(part).requires_grad_(True)
     n_trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     tuner = Tuner(model, shards, _settings(effort, shards), report=report, evaluate=evaluate)
     tuner.make_index = make_index
