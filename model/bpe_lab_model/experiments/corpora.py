@@ -131,7 +131,7 @@ class Shelf:
             limit = round(arm.text_share * self.preset.bytes_an_arm)
         key = (arm.text, limit, probe)
         if key not in self._texts:
-            train, _ = drawn(self.corpus.part(arm.text), limit, None)
+            train = _several(self.corpus.part(arm.text), limit)
             if probe:
                 self._texts[key] = probing.hold_back(train, self.preset.probing_bytes)
             else:
@@ -160,3 +160,11 @@ class Shelf:
     def tidy(self) -> None:
         """Take the shards away: they are made again in seconds."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _several(texts: Texts, n_bytes: int) -> Texts:
+    """Return a draw of `n_bytes`, or as much more as it takes to hold two different documents: one to hold back."""
+    found, _ = drawn(texts, n_bytes, None)
+    if len(set(found.documents)) > 1 or found.n_bytes == texts.n_bytes:
+        return found
+    return _several(texts, 2 * n_bytes)

@@ -128,6 +128,19 @@ def train_branches(
 ) -> Iterator[tuple[int, Trainer, Trained]]:
     """Train a trunk, and yield a trainer for each budget whose model has come to the end of its own decay.
 
+    Args: as of `new_trunk`.
+    """
+    trunk = new_trunk(job, say, model, shards, **changes)
+    for budget in job.budgets:
+        branch = trunk.branch(budget)
+        yield budget, branch, branch.run()
+
+
+def new_trunk(
+    job: Job, say: Say, model: GPT | None = None, shards: Shards | None = None, **changes: Any
+) -> Trainer:
+    """Return the trainer that a branch for each budget leaves, at its start.
+
     Args:
         job: what is trained.
         say: told the share of the training that is done.
@@ -135,7 +148,6 @@ def train_branches(
         shards: by default the job's.
         changes: to the settings.
     """
-    shards = shards or Shards.open(job.shards)
     settings = job.settings(**changes)
     work = max(1, trunk_bytes(job.budgets, settings.decay_share))
     done = 0
@@ -145,10 +157,8 @@ def train_branches(
         done = max(done + row.step_bytes, row.bytes)
         say(min(1.0, done / work), row.train_bpb)
 
-    trunk = Trainer(model or new_model(job, job.candidate()), shards, settings, None, watch)
-    for budget in job.budgets:
-        branch = trunk.branch(budget)
-        yield budget, branch, branch.run()
+    text = shards or Shards.open(job.shards)
+    return Trainer(model or new_model(job, job.candidate()), text, settings, None, watch)
 
 
 def finish(
