@@ -9,7 +9,7 @@ vocabulary. `atlas` draws the commonest tokens on two axes that are the same at 
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -189,6 +189,11 @@ def spelling(id: int, candidate: "Candidate") -> bytes:
 
 
 # Cosines.
+
+
+def centred(stage: Stage, tokens: Ints) -> Stage:
+    """Return a stage without what its tokens have in common: the mean of their rows is taken off each."""
+    return replace(stage, table=stage.table - stage.table[tokens].mean(0))
 
 
 def cosine(a: Floats, b: Floats) -> float:

@@ -20,7 +20,8 @@ LEAD = {
 }
 _WORDS = {
     "training": {"en": "of the training", "ko": "학습"},
-    "bytes": {"en": "bytes read", "ko": "읽은 바이트"},
+    "bytes": {"en": "{n} bytes read", "ko": "{n}바이트를 읽음"},
+    "to": {"en": "{low} to {high}", "ko": "{low} ~ {high}"},
     "start": {"en": "the start", "ko": "시작"},
     "play": {"en": "Play", "ko": "재생"},
     "stop": {"en": "Stop", "ko": "멈춤"},

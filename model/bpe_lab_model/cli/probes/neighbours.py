@@ -59,6 +59,7 @@ def add_to(commands: arguments.Commands) -> None:
     add("--words", default="", metavar="WORD,...", help="words to follow; one of several tokens is their mean")
     add("--nearest", type=arguments.positive, default=5, metavar="N", help="neighbours of each word (5)")
     add("--shards", metavar="SHARDS", help="count tokens here: those that the text never has are left out")
+    add("--centre", action="store_true", help="first take off the direction that all tokens have in common")
     add("--seed", type=arguments.size, default=0, metavar="N", help="of the random pairs (0)")
     group = parser.add_argument_group("map")
     group.add_argument("--html", metavar="FILE", help="write a page: the commonest tokens on two axes, stage by stage")
@@ -85,7 +86,10 @@ def run_neighbours(args: argparse.Namespace, terminal: Terminal) -> int:
     choices, total = probe.chosen(Path(args.checkpoint))
     found = probe.stages(choices, total, probe.at_start(loaded, candidate))
     words = [probe.word(text, candidate) for text in texts]
-    measured = _measured(found, words, probe.pool(candidate, counts), args.nearest, args.seed)
+    tokens = probe.pool(candidate, counts)
+    if args.centre:
+        found = [probe.centred(stage, tokens) for stage in found]
+    measured = _measured(found, words, tokens, args.nearest, args.seed)
     _tell(args, terminal, loaded, choices, total)
     if args.html:
         _draw(args, terminal, measured, candidate, counts)
@@ -171,18 +175,14 @@ def _cut(word: "Word", candidate: "Candidate") -> str:
 
 
 def _cosine_lines(found: Found) -> Iterator[str]:
-    names = [f">{_title(found.words[a])} · {_title(found.words[b])}" for a, b in found.cosines]
+    """Yield a row a pair, a column a stage; random pairs of single tokens stand below."""
     rows = [
-        [
-            _share(stage.share),
-            f"{stage.n_bytes:,}",
-            *(_starred(*of_pair[at]) for of_pair in found.cosines.values()),
-            f"{random.mean:.3f}",
-            f"{random.low:.3f} to {random.high:.3f}",
-        ]
-        for at, (stage, random) in enumerate(zip(found.stages, found.random, strict=True))
+        [f"{_title(found.words[a])} · {_title(found.words[b])}", *(_starred(*at) for at in of_pair)]
+        for (a, b), of_pair in found.cosines.items()
     ]
-    yield from columns.lines([">training", ">bytes", *names, ">random", ">95 % of random"], rows)
+    for name, part in (("random pairs: mean", "mean"), ("2.5 % are below", "low"), ("2.5 % are above", "high")):
+        rows.append([name, *(f"{getattr(random, part):.3f} " for random in found.random)])
+    yield from columns.lines(["cosine", *(f">{_share(stage.share)}" for stage in found.stages)], rows)
     yield "* beyond 95 % of random pairs of as many tokens    ~ a word of several tokens: the mean of their rows"
 
 
@@ -239,6 +239,7 @@ def _as_json(args: argparse.Namespace, found: Found, candidate: "Candidate", cou
         "tokenizer": candidate.name,
         "n_tokens": len(found.tokens),
         "only_tokens_of_the_text": counted,
+        "centred": args.centre,
         "words": [
             {
                 "word": word.text,

@@ -13,11 +13,12 @@ const svg = (name, attributes = {}, ...children) => {
 };
 const nTokens = data.tokens.length;
 const titleOf = (place) => {
-  if (place < nTokens) return data.tokens[place].text;
+  if (place < nTokens) return data.tokens[place].text.replace(/^ +| +$/g, (spaces) => "\u2423".repeat(spaces.length));
   const asked = data.asked[place - nTokens];
   return asked.n > 1 ? `${asked.text}~` : asked.text;
 };
 const figure = (value, digits = 2) => value.toFixed(digits).replace("-", "\u2212");
+const span = (range) => word("to").replace("{low}", figure(range.low)).replace("{high}", figure(range.high));
 
 function draw() {
   map.scale = scaled();
@@ -127,14 +128,14 @@ function show() {
   at("play").setAttribute("aria-pressed", String(Boolean(map.playing)));
   const share = `${Number((100 * stage.share).toPrecision(3))} %`;
   const title = language() === "ko" ? `${word("training")} ${share}` : `${share} ${word("training")}`;
-  const bytes = stage.bytes ? `${stage.bytes.toLocaleString()} ${word("bytes")}` : word("start");
+  const bytes = stage.bytes ? word("bytes").replace("{n}", stage.bytes.toLocaleString()) : word("start");
   at("stage-name").replaceChildren(title, element("small", {}, bytes));
   at("plot").setAttribute("aria-label", title);
   const random = data.random[map.stage];
   at("remark").textContent = [
     `${word("shown")}: ${figure(100 * stage.shown, 1)} %`,
     `${word("common")}: ${figure(stage.common)}`,
-    `${word("random")}: ${figure(random.low)} … ${figure(random.high)}`,
+    `${word("random")}: ${span(random)}`,
   ].join(" · ");
   showPairs();
   showNear(stage);
@@ -180,7 +181,7 @@ function showPairs() {
       "tr", {},
       element("td", {}, `${titleOf(nTokens + pair.a)} · ${titleOf(nTokens + pair.b)}`),
       element("td", { class: "number" }, value),
-      element("td", { class: "number" }, `${figure(pair.low)} … ${figure(pair.high)}`),
+      element("td", { class: "number" }, span(pair)),
     );
   });
   at("pairs").replaceChildren(
