@@ -71,9 +71,15 @@ def sample_batch(
 
 @torch.inference_mode()
 def decoding_figures(
-    model: GPT, source: Candidate | Tokenizer, prompts: Sequence[bytes], *, seconds: float = 1.0, seed: int = 0
+    model: GPT,
+    source: Candidate | Tokenizer,
+    prompts: Sequence[bytes],
+    *,
+    n_bytes: int | None = None,
+    n_tokens: int = 64,
+    seed: int = 0,
 ) -> dict[str, float]:
-    """Return what `RunRecord.decoding` holds. Costs about `seconds`; leaves the model's mode as it was.
+    """Return what `RunRecord.decoding` holds. Equal calls give equal figures, speeds apart; the model's mode is kept.
 
     - `tokens_per_s`, `bytes_per_s`: the prompts, read token by token with a cache and a draw after each, one alone.
       Of given text, so that tokenizers are compared on the same and not on what an unready model says.
@@ -86,16 +92,16 @@ def decoding_figures(
     Args:
         model: the model.
         source: its tokenizer.
-        prompts: some documents, best of held-out text; a KB is enough.
-        seconds: half for speed, half for texts.
+        prompts: some documents, best of held-out text.
+        n_bytes: of the prompts that are read, about; by default as many as the context has.
+        n_tokens: of each of 32 texts that are said, at most.
         seed: of the draws.
     """
     was_training = model.training
     try:
         speaker = Speaker(model, source)
-        found = _speed(speaker, prompts, seconds / 2, seed)
-        n_tokens = min(256, speaker.context_bytes - 1)
-        made = sample_batch(speaker, [b""] * N_SIDE_BY_SIDE, n_tokens, seed=seed, seconds=seconds / 2)
+        found = _speed(speaker, prompts, n_bytes or model.config.context_bytes, seed)
+        made = sample_batch(speaker, [b""] * N_SIDE_BY_SIDE, min(n_tokens, speaker.context_bytes - 1), seed=seed)
     finally:
         model.train(was_training)
     n_broken, n_chars = made.invalid_utf8()
@@ -104,26 +110,25 @@ def decoding_figures(
     return found | shares | {"sampled_characters": float(n_chars)}
 
 
-def _speed(speaker: Speaker, prompts: Sequence[bytes], seconds: float, seed: int) -> dict[str, float]:
-    """Read texts token by token until `seconds` are over, and a token of each text at least."""
+def _speed(speaker: Speaker, prompts: Sequence[bytes], least_bytes: int, seed: int) -> dict[str, float]:
+    """Read texts token by token until they have `least_bytes`, each to its end or the context's."""
     generator = torch.Generator().manual_seed(seed)
     n_steps, n_tokens, n_bytes, cache_bytes, spent = 0, 0, 0, 0, 0.0
     speaker.model(torch.tensor([[speaker.eos]], device=speaker.device))  # the first call of a kernel costs more
     for prompt in prompts:
         ids = [speaker.eos, *speaker.encode(prompt)][: speaker.context_bytes + 1]
-        cache, n_done = Cache(), 0
+        cache = Cache()
         started = time.perf_counter()
-        while n_done < min(2, len(ids)) or (n_done < len(ids) and spent + time.perf_counter() - started < seconds):
-            token = torch.tensor([[ids[n_done]]], device=speaker.device)  # (1, 1)
+        for id in ids:
+            token = torch.tensor([[id]], device=speaker.device)  # (1, 1)
             hidden = speaker.model(token, cache=cache)  # (1, 1, d)
             choose(speaker.model.logits(hidden[:, -1]), PLAINLY, generator)[0].tolist()
-            n_done += 1
         spent += time.perf_counter() - started
-        n_steps += n_done
-        n_tokens += n_done - 1
-        n_bytes += len(speaker.candidate.decode(ids[1:n_done]))
+        n_steps += len(ids)
+        n_tokens += len(ids) - 1
+        n_bytes += len(speaker.candidate.decode(ids[1:]))
         cache_bytes += cache.size_bytes
-        if spent > seconds:
+        if n_bytes >= least_bytes:
             break
     if not n_bytes:
         return {}

@@ -39,7 +39,7 @@ from bpe_lab_model.workers import Crew, Standing
 if TYPE_CHECKING:
     from bpe_lab.compare.candidates import Candidate
 
-VERSION = 1
+VERSION = 2
 """Part of every key; raise it where equal settings would train otherwise."""
 
 POOL = 16

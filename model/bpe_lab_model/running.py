@@ -9,7 +9,6 @@ import ctypes
 import gc
 import math
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,12 +21,11 @@ from bpe_lab.errors import BpeLabError
 from bpe_lab.runs import Scored
 from bpe_lab.shards import Shards
 from bpe_lab_model import bpb, checkpoint, devices
-from bpe_lab_model.cache import Cache
+from bpe_lab_model.decoding import decoding_figures
 from bpe_lab_model.embedding import embedding_keys
 from bpe_lab_model.gpt import GPT, Config
 from bpe_lab_model.presets import trunk_bytes
 from bpe_lab_model.training import Settings, Trained, Trainer
-from bpe_lab_model.windows import WindowIndex
 
 if TYPE_CHECKING:
     from bpe_lab.compare.candidates import Candidate
@@ -150,58 +148,20 @@ def _outcome(budget: int, branch: Trainer, trained: Trained, candidate: "Candida
         return Outcome(budget, "diverged", trained, None, memory, note=e.message)
     decoded: dict[str, float] = {}
     if work.decodes and budget == max(work.budgets):
-        decoded = decoding(branch.model, candidate, shards.split("validation"), work.settings.seed)
+        prompts = beginning(shards.split("validation"), candidate, work.config.context_bytes)
+        decoded = decoding_figures(branch.model, candidate, prompts, seed=work.settings.seed)
     return Outcome(budget, "ok", trained, scored, memory, decoded)
+
+
+def beginning(split: "ShardSplit", candidate: "Candidate", n_bytes: int) -> list[bytes]:
+    """Return the first documents of a split, as many as have `n_bytes` bytes, decoded from their tokens."""
+    n_documents = int(np.searchsorted(split.byte_offsets, n_bytes)) or 1
+    offsets = np.asarray(split.token_offsets[: n_documents + 1])
+    return candidate.decode_batch(np.asarray(split.ids[: int(offsets[-1])], np.uint32), offsets)
 
 
 def _finite(model: GPT) -> bool:
     return all(bool(torch.isfinite(p).all()) for p in model.parameters())
-
-
-# -- decoding
-
-
-def decoding(model: GPT, candidate: "Candidate", split: "ShardSplit", seed: int) -> dict[str, float]:
-    """Return how fast a model speaks, how often it breaks a character, and what its cache holds for a text.
-
-    `bytes_per_s`, `tokens_per_s` and `invalid_utf8` (share of characters) of a text of C bytes drawn at temperature 1;
-    `cache_bytes_per_kb`: keys and values after reading validation documents, for 1,000 bytes of them.
-    """
-    from bpe_lab_model.generate import Options, Speaker
-    from bpe_lab_model.sampling import Sampling
-
-    speaker = Speaker(model, candidate)
-    n_bytes = model.config.context_bytes
-    drawn = Options(n_bytes=n_bytes, sampling=Sampling(), seed=seed, heal=False, stops=False)
-    text = speaker.generate("", drawn)
-    started = time.perf_counter()
-    for _ in text:
-        pass
-    seconds = max(time.perf_counter() - started, 1e-9)
-    characters = text.data.decode("utf-8", "replace")
-    return {
-        "bytes_per_s": len(text.data) / seconds,
-        "tokens_per_s": text.n_new_tokens / seconds,
-        "invalid_utf8": characters.count("\ufffd") / max(1, len(characters)),
-        "cache_bytes_per_kb": cache_bytes_per_kb(model, split),
-    }
-
-
-_READ_DOCUMENTS = 8
-
-
-def cache_bytes_per_kb(model: GPT, split: "ShardSplit") -> float:
-    """Return the bytes of keys and values that 1,000 bytes of text take, measured on the first window of documents."""
-    index = WindowIndex(split, split.eos, model.config.context_bytes)
-    first_of = np.unique(index.places()[0], return_index=True)[1][:_READ_DOCUMENTS]
-    held = 0
-    with torch.inference_mode():
-        for number in first_of.tolist():
-            cache = Cache()
-            inputs = torch.from_numpy(index.row(number)[0])[None]  # (1, T)
-            model(inputs.to(model.embedding.device), cache=cache)
-            held += cache.size_bytes
-    return 1000 * held / max(1, int(index.bytes_of(first_of).sum()))
 
 
 # -- memory

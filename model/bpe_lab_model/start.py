@@ -2,9 +2,9 @@
 
 So the trunk is the same whatever the vocabulary, and no parameter depends on which others there are. Deviations from
 zero are normal with `init_std`, as GPT-2's, rows of tokens with `table_std` where that is given; matrices that write
-into the residual have 1/sqrt(2 layers) of it, biases are 0, and norms keep what their module gave them, as SSD's decays,
-steps and skips do. Taps of SSD's convolution have 1/sqrt(3 x taps), as torch's convolutions; an LSTM's forget gates
-start open (bias 1; Jozefowicz et al. 2015).
+into the residual have 1/sqrt(2 layers) of it, biases are 0, and norms keep what their module gave them, as SSD's
+decays, steps and skips do. Taps of SSD's convolution have 1/sqrt(3 x taps), as torch's convolutions; an LSTM's forget
+gates start open (bias 1; Jozefowicz et al. 2015).
 """
 
 import math

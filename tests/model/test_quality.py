@@ -132,7 +132,7 @@ def test_side_by_side_stays_within_the_context(tokenizer: Tokenizer, model: GPT)
 
 def test_figures_of_decoding(tokenizer: Tokenizer, model: GPT) -> None:
     model.train()
-    figures = decoding_figures(model, tokenizer, [text.encode() for text in TEXTS], seconds=30)
+    figures = decoding_figures(model, tokenizer, [text.encode() for text in TEXTS], n_bytes=10**9)
     assert model.training
     n_tokens, n_bytes = (sum(map(len, map(f, TEXTS))) for f in (tokenizer.encode, str.encode))
     assert figures["bytes_per_token"] == pytest.approx(n_bytes / n_tokens)
@@ -142,8 +142,10 @@ def test_figures_of_decoding(tokenizer: Tokenizer, model: GPT) -> None:
     assert 0 < figures["invalid_utf8"] < 1  # it learned nothing: bytes in any order
     assert figures["stray_jamo"] == 0 and figures["sampled_characters"] > 100
     assert torch.is_grad_enabled()
+    again = decoding_figures(model, tokenizer, [text.encode() for text in TEXTS], n_bytes=10**9)
+    assert {**figures, "tokens_per_s": 0, "bytes_per_s": 0} == {**again, "tokens_per_s": 0, "bytes_per_s": 0}
 
 
 def test_a_share_needs_no_text(tokenizer: Tokenizer, model: GPT) -> None:
-    figures = decoding_figures(model, tokenizer, [], seconds=0.05)
+    figures = decoding_figures(model, tokenizer, [], n_tokens=4)
     assert "tokens_per_s" not in figures and "invalid_utf8" in figures

@@ -373,7 +373,9 @@ def _score(trainer: "Trainer", terminal: Terminal) -> "Scored | None":
         terminal.warn(f"no bits per byte: {e.message}", e.hint)
         return None
     terminal.say(f"scoring {amount(split.n_bytes)} of validation text")
-    return score(trainer.model, split, shards.eos, context_bytes=trainer.model.config.context_bytes)
+    candidate = shards.load_candidate() if shards.tokenizer_path else None  # for the parts by syllable and by class
+    context_bytes = trainer.model.config.context_bytes
+    return score(trainer.model, split, shards.eos, candidate=candidate, context_bytes=context_bytes)
 
 
 def _told(args: argparse.Namespace, made: "RunRecord", path: Path) -> list[str]:

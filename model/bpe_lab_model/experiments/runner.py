@@ -237,7 +237,11 @@ class _Tally:
     n_done: int = 0
     started: float = field(default_factory=time.monotonic)
     n_before: int = 0
-    """Done before this command."""
+    """Done before the clock was set."""
+
+    def begin(self) -> None:
+        """Set the clock: what comes now takes longer or shorter than what came before."""
+        self.started, self.n_before = time.monotonic(), self.n_done
 
     def tell(self, standings: Sequence[Standing]) -> None:
         """Say where things stand."""
@@ -337,7 +341,7 @@ def _train(
             once = _Once(job)
             works[once] = entry, probes, key
             todo.append((seed, once))
-    tally.n_before = tally.n_done
+    tally.begin()
 
     def tell(work: _Once, outcome: Outcome) -> None:
         entry, probes, key = works[work]
