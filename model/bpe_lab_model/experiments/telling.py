@@ -186,13 +186,16 @@ def column_of(result: "Result", key: str) -> dict[str, Any]:
 
 
 def table(result: "Result") -> dict[str, Any]:
-    """Return the cells as a table in the form of a comparison's JSON (docs/report.md)."""
-    columns = [{"key": "arm", "title": _ARM}]
+    """Return the cells as a table in the form of a comparison's JSON (docs/report.md).
+
+    No value is marked as the best: claims are judged by intervals, not by the lowest figure of a column.
+    """
+    columns: list[dict[str, Any]] = [{"key": "arm", "title": _ARM}]
     columns += [{"key": "recipe", "title": _TOKENIZER}] if _several(result, "tokenizer") else []
     columns += [{"key": "budget_bytes", "title": _BUDGET, "format": "bytes"}] if _several(result, "budget") else []
     columns += [{"key": "n_seeds", "title": _SEEDS, "format": ",d"}]
     columns += [
-        {"key": c["key"], "title": c["title"], "format": c["form"], "better": c["better"] or None}
+        {"key": c["key"], "title": c["title"], "format": c["form"], "better": c["better"] or None, "unmarked": True}
         for c in result.columns
     ]
     return {"id": result.name, "title": result.question, "columns": columns, "rows": [_row(c) for c in result.cells]}

@@ -154,14 +154,19 @@ def _lines(figure: Figure) -> list[Spec]:
     rule: Spec = {"mark": {"type": "rule", "strokeWidth": 1.5}}
     dash = _scaled(figure, "strokeDash", _DASHES)
     shape = _scaled(figure, "shape", _SHAPES)
+    intervals = {**(area if figure["kind"] == "band" else rule), "transform": known}
     return [
-        {**(area if figure["kind"] == "band" else rule), "transform": known, "encoding": {**spread, **_faded()}},
+        *([{**intervals, "encoding": {**spread, **_faded()}}] if _has_intervals(figure) else []),
         {"mark": {"type": "line", "strokeWidth": 2}, "encoding": {"x": x, "y": y, **colour, **dash, **_faded()}},
         {
             "mark": {"type": "point", "filled": True, "size": 58},
             "encoding": {"x": x, "y": y, **colour, **shape, **_faded(), "tooltip": _tooltip(figure)},
         },
     ]
+
+
+def _has_intervals(figure: Figure) -> bool:
+    return any(values.ends(_estimate(row)) for row in figure["rows"])
 
 
 def _dots(figure: Figure) -> list[Spec]:
@@ -193,7 +198,8 @@ def _bars(figure: Figure) -> list[Spec]:
         bar["encoding"]["order"] = {"field": "order", "type": "quantitative"}
         bar["transform"] = [_IN_ORDER]
         return [bar]
-    return [bar, _whiskers(figure, place, length), *_limits(figure, place, length)]
+    whiskers = [_whiskers(figure, place, length)] if _has_intervals(figure) else []
+    return [bar, *whiskers, *_limits(figure, place, length)]
 
 
 def _whiskers(figure: Figure, place: Spec, length: Spec) -> Spec:
