@@ -20,11 +20,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from bpe_lab.errors import ArgumentError, UnsupportedError
 from bpe_lab_model.embedding import hashes, normal
-from bpe_lab_model.gpt import GPT, Block
+from bpe_lab_model.gpt import GPT, Attention
 
 WIDTHS = (2, 3, 8, 32, 128, 768)
 NOISES = (0.0, 0.5, 1.0, 2.0)
@@ -49,7 +49,7 @@ class Read:
     """How often a linear probe is right about vectors that it did not learn from."""
 
     place: str
-    """Where it reads: `sum`, `W_q`, `W_k`, `W_v`, of one head `W_q head 1`."""
+    """Where it reads: `sum`, `W_q`, `W_k`, `W_v`, of one head from 1: `W_q head 1`."""
     noise: float
     """Its size over that of what is read."""
     token: float
@@ -194,14 +194,20 @@ def model_reads(
             yield read(vectors, tokens, positions, noise, place, seed)
 
 
+def _normed(block: nn.Module, x: Tensor) -> Tensor:
+    found: Tensor = block.get_submodule("norm_1")(x)  # (n, d)
+    return found
+
+
 def _places(model: GPT, x: Tensor, by_head: bool) -> Iterator[tuple[str, Tensor]]:
     """Yield what is read: the sum, and what the first block's attention makes of it."""
     yield "sum", x
     block = model.blocks[0]
-    assert isinstance(block, Block)
-    made = block.attention.qkv(block.norm_1(x))  # (n, 3 d)
+    if not isinstance(block.attention, Attention):
+        raise UnsupportedError("this model mixes tokens without attention", "take one with mixer=attention")
+    made = block.attention.qkv(_normed(block, x))  # (n, 3 d)
     for name, part in zip(("W_q", "W_k", "W_v"), made.chunk(3, -1), strict=True):
         yield name, part  # (n, d)
         if by_head:
-            for head, own in enumerate(part.chunk(model.config.n_heads, -1)):
+            for head, own in enumerate(part.chunk(model.config.n_heads, -1), 1):
                 yield f"{name} head {head}", own  # (n, d/H)
