@@ -1,6 +1,6 @@
 """What may stand in attention's place in a block: SSD, the mixer of Mamba-2, and an LSTM. Both carry a state.
 
-    h[t] = a[t] h[t-1] + B[t] x[t]^T        a state of (N, P) numbers a head, a[t] between 0 and 1
+    h[t] = a[t] h[t-1] + B[t] x[t]^T        a state of N x P numbers a head, a[t] between 0 and 1
     y[t] = C[t] h[t]                        SSD: Dao and Gu 2024 (arXiv 2405.21060), one group
 
 A state is as large after a million tokens as after one, so a new token costs the same wherever it stands, and what is
@@ -134,7 +134,7 @@ def convolved(x: Tensor, taps: Tensor, runs: Tensor | None, tail: Tensor | None)
 def recurrent(
     x: Tensor, log_decay: Tensor, write: Tensor, read: Tensor, runs: Tensor | None, state: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Return y (B, T, H, P) and the last state (B, H, N, P), token by token.
+    """Return y (B, T, H, P) and the last state (B, N, H, P), token by token.
 
     Args:
         x: (B, T, H, P), times its step.
@@ -142,18 +142,18 @@ def recurrent(
         write: (B, T, N), B in the formula.
         read: (B, T, N), C in the formula.
         runs: (B, T), from 0, rising by 1 where a segment begins: there the state is forgotten; None: nowhere.
-        state: (B, H, N, P), of run 0; zeros by default.
+        state: (B, N, H, P), of run 0; zeros by default.
     """
     B, T, H, P = x.shape
-    h = x.new_zeros(B, H, write.shape[2], P) if state is None else state  # (B, H, N, P)
+    h = x.new_zeros(B, write.shape[2], H, P) if state is None else state  # (B, N, H, P)
     run, ys = x.new_zeros(B, dtype=torch.long), []
     for t in range(T):
         if runs is not None:
             h = h * (runs[:, t] == run)[:, None, None, None]
             run = runs[:, t]
-        h = h * log_decay[:, t].exp()[..., None, None] + write[:, t, None, :, None] * x[:, t, :, None]  # (B, H, N, P)
-        ys.append((read[:, t, None, None] @ h)[:, :, 0])  # (B, H, P)
-    return torch.stack(ys, 1), h
+        h = h * log_decay[:, t, None, :, None].exp() + write[:, t, :, None, None] * x[:, t, None]  # (B, N, H, P)
+        ys.append(read[:, t, None] @ h.flatten(2))  # (B, 1, H P)
+    return torch.cat(ys, 1).view(B, T, H, P), h
 
 
 def chunked(
@@ -167,24 +167,28 @@ def chunked(
     if filling:  # what is filled in writes nothing and lets nothing fade
         x, log_decay = F.pad(x, (0, 0, 0, 0, 0, filling)), F.pad(log_decay, (0, 0, 0, filling))
         write, read = F.pad(write, (0, 0, 0, filling)), F.pad(read, (0, 0, 0, filling))
-    x = x.reshape(B, n, Q, H, P).transpose(2, 3)  # (B, n, H, Q, P)
-    write, read = write.reshape(B, n, 1, Q, -1), read.reshape(B, n, 1, Q, -1)  # (B, n, 1, Q, N)
-    faded = log_decay.reshape(B, n, Q, H).transpose(2, 3).cumsum(-1)  # (B, n, H, Q): from the chunk's beginning
+    x = x.reshape(B, n, Q, H, P)
+    write, read = write.reshape(B, n, Q, -1), read.reshape(B, n, Q, -1)  # (B, n, Q, N)
+    faded = log_decay.reshape(B, n, Q, H).cumsum(2)  # (B, n, Q, H): from the chunk's beginning on
     seen, to_end, from_before, through = _within_runs(runs, n, Q, x.device)
 
-    between = (faded[..., :, None] - faded[..., None, :]).masked_fill(~seen, -math.inf)  # (B, n, H, Q, Q)
-    y = (read @ write.transpose(3, 4) * between.exp()) @ x  # (B, n, H, Q, P)
+    by_head = faded.transpose(2, 3)  # (B, n, H, Q)
+    between = (by_head[..., :, None] - by_head[..., None, :]).masked_fill(~seen, -math.inf).exp()  # (B, n, H, Q, Q)
+    met = (read @ write.transpose(2, 3))[:, :, None] * between  # (B, n, H, Q, Q)
+    y = (met @ x.transpose(2, 3)).transpose(2, 3)  # (B, n, Q, H, P)
 
-    left = (faded[..., -1:] - faded).exp() * to_end  # (B, n, H, Q)
-    own = write.transpose(3, 4) @ (x * left[..., None])  # (B, n, H, N, P)
-    kept = faded[..., -1].exp() * through  # (B, n, H)
-    h = own.new_zeros(own.shape[:1] + own.shape[2:]) if state is None else state  # (B, H, N, P)
+    left = (faded[:, :, -1:] - faded).exp() * to_end  # (B, n, Q, H)
+    own = (write.transpose(2, 3) @ (x * left[..., None]).flatten(3)).view(B, n, -1, H, P)  # (B, n, N, H, P)
+    kept = faded[:, :, -1].exp() * through  # (B, n, H)
+    h = own.new_zeros(own.shape[:1] + own.shape[2:]) if state is None else state  # (B, N, H, P)
     before = []
-    for c in range(n):
+    # Not own[:, c]: the backward of each such pick fills a tensor as large as all, which is quadratic in the chunks.
+    for kept_here, own_here in zip(kept.unbind(1), own.unbind(1), strict=True):
         before.append(h)
-        h = h * kept[:, c, :, None, None] + own[:, c]  # (B, H, N, P)
-    y = y + (read @ torch.stack(before, 1)) * (faded.exp() * from_before)[..., None]  # (B, n, H, Q, P)
-    return y.transpose(2, 3).reshape(B, n * Q, H, P)[:, :T], h
+        h = h * kept_here[:, None, :, None] + own_here  # (B, N, H, P)
+    carried = (read @ torch.stack(before, 1).flatten(3)).view(B, n, Q, H, P)
+    y = y + carried * (faded.exp() * from_before)[..., None]  # (B, n, Q, H, P)
+    return y.reshape(B, n * Q, H, P)[:, :T], h
 
 
 def _within_runs(
@@ -199,7 +203,7 @@ def _within_runs(
     previous = F.pad(last[:, :-1], (1, 0))  # (B, n): the state given is of run 0
     seen = seen & (of[:, :, None, :, None] == of[:, :, None, None])  # (B, n, 1, Q, Q)
     to_end, from_before = of == last[..., None], of == previous[..., None]  # (B, n, Q) each
-    return seen, to_end[:, :, None], from_before[:, :, None], (last == previous)[:, :, None]
+    return seen, to_end[..., None], from_before[..., None], (last == previous)[..., None]
 
 
 class LSTM(nn.Module):
