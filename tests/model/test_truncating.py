@@ -1,6 +1,7 @@
 """The tail of a long text after each way to cut: known figures, slow twins, and what learned positions cannot."""
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -168,10 +169,8 @@ def test_no_character_is_cut() -> None:
 
 
 def test_differences_are_those_of_the_arm() -> None:
-    class Record:
-        measures = {"tail": {"left": 2.0, "full": 2.5, "rolling": None}}
-
-    records = {("rope", 1.0): Record(), ("alibi", 1.0): Record()}
+    record = SimpleNamespace(measures={"tail": {"left": 2.0, "full": 2.5, "rolling": None}})
+    records: Any = {("rope", 1.0): record, ("alibi", 1.0): record}
     assert truncating.rope_full_less_left(records) == 0.5  # type: ignore[arg-type]
     assert truncating.rope_rolling_less_left(records) is None  # type: ignore[arg-type]
     assert truncating.none_full_less_left(records) is None  # type: ignore[arg-type]

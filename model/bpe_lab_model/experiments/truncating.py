@@ -89,8 +89,8 @@ class LongText:
 def tails(finished: Finished) -> Mapping[str, Any]:
     """Return `tail`, way -> bits per byte of the tails, None where it cannot be; and what they were taken from.
 
-    Options: `tail_documents`, `tail_times` (a document's length in contexts), `rolling_tokens`, and `tail_join`: whether
-    what is shorter than a document, or left over of one, is put together with others of its domain (default true).
+    Options: `tail_documents`, `tail_times` (a document's length in contexts), `rolling_tokens`, and `tail_join`:
+    whether what is shorter than a document, or left over of one, is put together with others of its domain (true).
     """
     options = finished.job.options
     split, C = finished.shards.split("validation"), finished.model.config.context_bytes

@@ -19,8 +19,8 @@ _CLAIMS = (
         {
             "en": "rotary positions carry over to longer text without trouble: four contexts read whole serve the end "
             "better than the last context alone",
-            "ko": "회전 위치(RoPE)는 긴 글에도 문제없이 통한다: 문맥 네 배 길이를 다 읽는 쪽이 마지막 문맥만 읽는 쪽보다 "
-            "끝부분을 더 잘 맞힌다",
+            "ko": "회전 위치(RoPE)는 긴 글에도 문제없이 통한다: 문맥 네 배 길이를 다 읽는 쪽이 마지막 문맥만 읽는 "
+            "쪽보다 끝부분을 더 잘 맞힌다",
         },
         value="truncating:rope_full_less_left",
         expected="lower",
@@ -108,8 +108,8 @@ ROWS: tuple[Experiment, ...] = (
             "en": "Every way scores the same tokens. Learned positions end at the context, so the whole text and the "
             "rolling cache have no figure there. Documents shorter than four contexts are joined with others of their "
             "domain, a newline between.",
-            "ko": "모든 방식은 같은 토큰을 채점한다. 학습된 위치는 문맥 길이에서 끝나므로 전체와 캐시 방식에는 값이 없다. "
-            "문맥 네 배보다 짧은 문서는 같은 분야의 다른 문서와 줄바꿈으로 이어 붙인다.",
+            "ko": "모든 방식은 같은 토큰을 채점한다. 학습된 위치는 문맥 길이에서 끝나므로 전체와 캐시 방식에는 값이 "
+            "없다. 문맥 네 배보다 짧은 문서는 같은 분야의 다른 문서와 줄바꿈으로 이어 붙인다.",
         },
     ),
 )
