@@ -152,7 +152,13 @@ def prepared(figure: dict[str, Any], id: str) -> dict[str, Any]:
     y = {"format": digits(ys), **figure["y"]} if ys else figure["y"]
     from_zero = not ys or (min(ys) <= max(ys) / 2 and figure["y"].get("type") != "log")
     kind = "bar" if figure["kind"] == "grouped-bar" and figures.series(figure) in ([""], []) else figure["kind"]
-    return {**figure, "id": id, "kind": kind, "x": _across(figure), "y": y, "from_zero": from_zero}
+    rows = [{**row, "series": _name(row.get("series", ""))} for row in figure["rows"]]
+    return {**figure, "id": id, "rows": rows, "kind": kind, "x": _across(figure), "y": y, "from_zero": from_zero}
+
+
+def _name(series: Any) -> Any:
+    """Return the name of a series; one that is a number is written out."""
+    return f"{series:,.12g}" if values.is_number(series) else series
 
 
 def _across(figure: dict[str, Any]) -> dict[str, Any]:

@@ -38,7 +38,10 @@ MEANINGS: dict[str, Said] = {
         "en": "the interval disagrees, from fewer than five seeds",
         "ko": "구간이 주장과 어긋나지만 시드가 다섯보다 적음",
     },
-    "not resolved": {"en": "the interval holds both answers", "ko": "구간이 두 답을 모두 포함함"},
+    "not resolved": {
+        "en": "the interval, or p once corrected for the number of claims, leaves both answers open",
+        "ko": "구간으로나 주장 수만큼 보정한 p로나 두 답을 가릴 수 없음",
+    },
 }
 
 _EXPECTED: dict[str, Said] = {
@@ -78,14 +81,13 @@ def _effect(finding: "Finding", result: "Result", lang: str) -> str:
     if not finding.base:
         value = signed(finding.effect, values.form_of(None, [finding.effect]))
         measured = {"en": "measured", "ko": "잰 값"}[lang]
-        return f"{where}{measured}{_at(finding, result, lang)}: {value}; {_EXPECTED[finding.expected][lang]}"
+        return f"{where}{measured}: {value}; {_EXPECTED[finding.expected][lang]}"
     column = column_of(result, finding.column)
     title = values.in_language(column["title"], lang)
     expected = f"; {_SAME[lang]}" if finding.expected == "same" else ""
     relative = f" ({signed(finding.relative, '.1%')})" if finding.relative else ""
-    return (
-        f"{where}{title}{_at(finding, result, lang)}: {_difference(finding, column['form'], lang)}{relative}{expected}"
-    )
+    told = _difference(finding, column["form"].lstrip("+"), lang)
+    return f"{where}{title}{_at(finding, result, lang)}: {told}{relative}{expected}"
 
 
 def _difference(finding: "Finding", form: str, lang: str) -> str:
