@@ -217,6 +217,15 @@ class Trainer:
         Raises:
             ArgumentError: the trunk is past that place already; budgets must ascend.
         """
+        self.run_to(self.aim(total_bytes))
+        return self._fork(folder)
+
+    def aim(self, total_bytes: int) -> int:
+        """Take the schedule of a budget, and return at how many bytes its decay begins: where `branch` leaves.
+
+        Raises:
+            ArgumentError: this trainer is past that place already.
+        """
         decay = round(self.settings.decay_share * total_bytes)
         schedule = replace(self.schedule, total_bytes=total_bytes, decay_bytes=decay)
         # A step is taken where its middle lies before the place, so the trunk may stand half a step behind it.
@@ -228,8 +237,7 @@ class Trainer:
                 "branch in ascending order",
             )
         self.schedule = schedule
-        self.run_to(schedule.decay_starts)
-        return self._fork(folder)
+        return schedule.decay_starts
 
     def _fork(self, folder: Path | None) -> "Trainer":
         """Return a trainer with copies of all that training changes."""

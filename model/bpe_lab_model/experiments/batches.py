@@ -18,6 +18,7 @@ from bpe_lab.runs import RunRecord
 from bpe_lab.shards import ShardSplit, encode_split
 from bpe_lab_model import bpb, probing
 from bpe_lab_model.experiments.tasks import Finished, Job, Outcome, Say, finish, new_trunk
+from bpe_lab_model.rows import BATCH_COST
 from bpe_lab_model.training import Trainer
 from bpe_lab_model.windows import Step, WindowIndex, steps
 
@@ -153,12 +154,21 @@ def noise(trainer: Trainer, n_gradients: int = N_GRADIENTS) -> Noise:
     return noise_of(gradients, sum(step.n_bytes for step in drawn) / len(drawn))
 
 
-def _steps(trainer: Trainer, n_bytes: int, **limits: int) -> Iterator[Step]:
+def _steps(
+    trainer: Trainer, n_bytes: int, max_tokens: int | None = None, batch_cost: int = BATCH_COST
+) -> Iterator[Step]:
     """Yield steps of training text without end, in an order that training does not have."""
     context = trainer.settings.context_bytes or trainer.model.config.context_bytes
     index = WindowIndex(trainer.shards.split("train"), trainer.shards.eos, context)
-    objective = trainer.settings.objective
-    return steps(index, n_bytes, probing.SEED, total_bytes=2**60, objective=objective, **limits)
+    return steps(
+        index,
+        n_bytes,
+        probing.SEED,
+        total_bytes=2**60,
+        objective=trainer.settings.objective,
+        max_tokens=max_tokens or trainer.settings.max_tokens,
+        batch_cost=batch_cost,
+    )
 
 
 # -- a step in one piece and in several

@@ -31,8 +31,7 @@ def train(job: Job, say: Say) -> Iterator[Outcome]:
     text = Segmented(shards, _tokenizer(candidate), float(job.options.get("dropout", PROBABILITY)), job.seed)
     trunk = new_trunk(job, say, shards=text.epoch(0))
     for budget in job.budgets:
-        decay = budget - round(trunk.settings.decay_share * budget)
-        run_through(trunk, text, decay)
+        run_through(trunk, text, trunk.aim(budget))
         branch = trunk.branch(budget)
         run_through(branch, text, budget)
         yield finish(job, budget, branch, branch.run(), candidate)

@@ -139,5 +139,5 @@ def bytes_until(curve: Curve, target: float) -> float | None:
         return curve[0][0]
     for (a, high), (b, low) in zip(curve, curve[1:], strict=False):
         if low <= target:
-            return a * (b / a) ** ((high - target) / (high - low))
+            return float(a * (b / a) ** ((high - target) / (high - low)))
     return None
