@@ -6,6 +6,7 @@ changes no probability. Trains nothing.
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -137,7 +138,7 @@ def bytes_until(curve: Curve, target: float) -> float | None:
     """
     if curve[0][1] <= target:
         return curve[0][0]
-    for (a, high), (b, low) in zip(curve, curve[1:], strict=False):
+    for (a, high), (b, low) in pairwise(curve):
         if low <= target:
             return float(a * (b / a) ** ((high - target) / (high - low)))
     return None

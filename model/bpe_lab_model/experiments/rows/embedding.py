@@ -229,10 +229,10 @@ _LOOKUP = Experiment(
     screen=5,
     smoke={"n_vocab": 128, "n_tokens": 16, "repeats": 3},
     note={
-        "en": "Times are medians on one thread at the preset's width. The backward of a lookup writes a gradient of V x d"
-        " numbers too, so it costs more than tokens x d. The two arms that train share all else.",
-        "ko": "시간은 스레드 하나에서 프리셋의 너비로 잰 중앙값이다. 조회의 역전파도 V × d개의 기울기를 쓰므로 토큰 × d보다"
-        " 비싸다. 학습하는 두 조건은 나머지가 모두 같다.",
+        "en": "Times are medians on one thread at the preset's width. The backward of a lookup writes a gradient of"
+        " V x d numbers too, so it costs more than tokens x d. The two arms that train share all else.",
+        "ko": "시간은 스레드 하나에서 프리셋의 너비로 잰 중앙값이다. 조회의 역전파도 V × d개의 기울기를 쓰므로"
+        " 토큰 × d보다 비싸다. 학습하는 두 조건은 나머지가 모두 같다.",
     },
 )
 
