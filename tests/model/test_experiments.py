@@ -50,6 +50,7 @@ def test_a_row_names_what_is_there(name: str) -> None:
     assert len(set(names)) == len(names) >= 1
     for claim in row.claims:
         assert claim.value or {claim.arm, claim.base} <= set(names), claim
+        assert set(claim.among) <= set(names), claim
         assert claim.budget is None or all(
             claim.budget in (row.arm(side).budgets or row.budgets) for side in (claim.arm, claim.base) if side
         )

@@ -75,7 +75,7 @@ class Order:
 
     def seeds_of(self, arm: Arm) -> range:
         """Return the seeds of an arm."""
-        decides = arm.name in self.row.decisive or any(claim.value for claim in self.row.claims)
+        decides = arm.name in self.row.decisive
         wanted = self.row.confirm if decides else self.row.screen
         if self.seeds is not None:
             wanted = self.seeds if decides else min(self.row.screen, self.seeds)

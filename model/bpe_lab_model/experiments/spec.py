@@ -77,6 +77,8 @@ class Claim:
     value: str = ""
     """`module:function`: (records of one seed by (arm, budget)) -> float or None, judged against 0 instead of a
     difference."""
+    among: tuple[str, ...] = ()
+    """With `value`: the arms it is made of, which then have as many seeds as a claim needs; empty: all."""
     exact: bool = False
     """The value follows from arithmetic: one seed is enough, and there is no interval."""
 
@@ -132,9 +134,10 @@ class Experiment:
 
     @property
     def decisive(self) -> frozenset[str]:
-        """Names of arms that claims compare."""
-        named = {name for claim in self.claims for name in (claim.arm, claim.base) if name}
-        return frozenset(named)
+        """Names of arms that claims compare: they have the seeds of `confirm`."""
+        named = {name for claim in self.claims for name in (claim.arm, claim.base, *claim.among) if name}
+        takes_all = any(claim.value and not claim.among and not claim.exact for claim in self.claims)
+        return frozenset(arm.name for arm in self.arms) if takes_all else frozenset(named)
 
 
 def found(name: str) -> Callable[..., Any]:
