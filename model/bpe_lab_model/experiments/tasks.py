@@ -136,9 +136,7 @@ def train_branches(
         yield budget, branch, branch.run()
 
 
-def new_trunk(
-    job: Job, say: Say, model: GPT | None = None, shards: Shards | None = None, **changes: Any
-) -> Trainer:
+def new_trunk(job: Job, say: Say, model: GPT | None = None, shards: Shards | None = None, **changes: Any) -> Trainer:
     """Return the trainer that a branch for each budget leaves, at its start.
 
     Args:

@@ -99,7 +99,9 @@ _INIT = Experiment(
     budgets=(0.25, 0.5, 1.0),
     columns=(
         _BPB,
-        Column("table_start.effective", {"en": "effective rank at the start", "ko": "시작할 때 유효 계수(rank)"}, ".1f"),
+        Column(
+            "table_start.effective", {"en": "effective rank at the start", "ko": "시작할 때 유효 계수(rank)"}, ".1f"
+        ),
         Column("table.effective", {"en": "effective rank", "ko": "유효 계수(rank)"}, ".1f"),
         Column("table.rank", {"en": "rank", "ko": "계수(rank)"}, ".0f"),
         Column("table.shared", {"en": "shared by all rows", "ko": "모든 행이 공유하는 몫"}, ".1%"),
@@ -148,7 +150,10 @@ _LOOKUP = Experiment(
     },
     claims=(
         Claim(
-            {"en": "A lookup gives the values of the product, bit for bit", "ko": "조회한 값은 곱한 값과 비트까지 같다"},
+            {
+                "en": "A lookup gives the values of the product, bit for bit",
+                "ko": "조회한 값은 곱한 값과 비트까지 같다",
+            },
             value="lookups:largest_difference",
             expected="same",
             margin=0.0,
