@@ -95,7 +95,7 @@ def chosen(run: Path, shares: Sequence[float] = SHARES) -> tuple[list[Choice], i
     folders = checkpoints(run)
     last = checkpoint.load(folders[-1])
     seen = [int(folder.name) if folder.name.isdigit() else n_bytes(last) for folder in folders]
-    total = max(int(last.state.get("schedule", {}).get("total_bytes", 0)), seen[-1], 1)
+    total = int(last.state.get("schedule", {}).get("total_bytes", 0)) or max(seen[-1], 1)
     found: dict[Path | None, Choice] = {None: Choice(0.0, 0, None)} if 0.0 in shares else {}
     for share in (share for share in shares if share > 0):
         n, folder = min(zip(seen, folders, strict=True), key=lambda one: _off(one[0], share * total))

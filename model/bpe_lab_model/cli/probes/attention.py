@@ -106,11 +106,13 @@ def run_attention(args: argparse.Namespace, terminal: Terminal) -> int:
         rows = probe.rows_of(split, model, n_rows, args.most_bytes)
     reach = probe.reach(model, rows)
     names = _names(text, row, candidate)
-    about = f"{model.config.position} positions, tokenizer {candidate.name} ({candidate.n_tokens:,} tokens)"
+    about = f"{model.config.position} positions, {opening.about(candidate)}"
     if args.html:
         _draw(args, terminal, names, row, weights, reach, about)
     if args.json:
-        terminal.put_json("lm probe attention", _as_json(args, model, candidate.name, names, row, views, places, reach))
+        terminal.put_json(
+            "lm probe attention", _as_json(args, model, opening.about(candidate), names, row, views, places, reach)
+        )
         return Exit.OK
     for place in places:
         _show(terminal, views, names, row, place)

@@ -159,6 +159,7 @@ def _tell(
 
 
 def _lines(found: Found, candidate: "Candidate") -> Iterator[str]:
+    yield opening.about(candidate)
     for word in found.words:
         yield _cut(word, candidate)
     if found.cosines:
@@ -236,7 +237,7 @@ def _as_json(args: argparse.Namespace, found: Found, candidate: "Candidate", cou
 
     return {
         "checkpoint": args.checkpoint,
-        "tokenizer": candidate.name,
+        "tokenizer": opening.about(candidate),
         "n_tokens": len(found.tokens),
         "only_tokens_of_the_text": counted,
         "centred": args.centre,
@@ -272,5 +273,5 @@ def _draw(
         for at in range(len(found.stages))
     ]
     data["random"] = [random._asdict() for random in found.random]
-    about = f"{args.checkpoint}, {candidate.name}, {number(len(ids), 'token')}"
+    about = f"{args.checkpoint}, {opening.about(candidate)}, {number(len(ids), 'token')}"
     terminal.wrote([write_whole(args.html, neighbours_page.page(data, about).encode(), args.force)])

@@ -28,6 +28,11 @@ def add_checkpoint(parser: arguments.Parser, *, needed: bool = True) -> None:
     arguments.add_tokenizer(parser)
 
 
+def about(candidate: "Candidate") -> str:
+    """Return a tokenizer in a few words; a checkpoint keeps no name of it."""
+    return f"tokenizer of unit {candidate.unit}, {candidate.n_tokens:,} tokens ({candidate.fingerprint[:8]})"
+
+
 def opened(args: argparse.Namespace) -> Opened:
     """Read `args.checkpoint` (of a run the latest) with its tokenizer.
 

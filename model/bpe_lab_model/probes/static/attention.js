@@ -47,6 +47,7 @@ function makeTokens() {
 }
 
 function makeHeads() {
+  at("heads").style.setProperty("--columns", data.n_heads + 1);
   for (let layer = 0; layer < data.n_layers; layer++) {
     for (const head of [null, ...Array(data.n_heads).keys()]) {
       const button = element("button", { type: "button" }, element("span"), element("canvas", { width: T, height: T }));
