@@ -162,8 +162,8 @@ class Outcome:
     """The least of all seeds, on this machine."""
     seconds: float
     """Of training, all seeds."""
-    label_nats: tuple[float, ...] = ()
-    """What each seed's model spends on a held-out text's label, on average."""
+    label_nats: Floats | None = None
+    """What each seed's model spends on the label of each held-out text, [n_seeds, n]."""
     tuned: tuple[Tuned, ...] = ()
     """What training took, by seed."""
 
@@ -258,7 +258,7 @@ def tune(
             flops_per_text=_flops(models[0], held) / len(test),
             seconds_per_text=min(times) / len(test),
             seconds=sum(tuned.seconds for tuned in taken),
-            label_nats=tuple(_label_nats(found, truth) for found in logs),
+            label_nats=np.stack([_label_nats(found, truth) for found in logs]),
             tuned=tuple(taken),
         )
     return outcome, models[0]
@@ -276,10 +276,10 @@ def _shards(folder: Path, candidate: "Candidate", train: Labelled, test: Labelle
     )
 
 
-def _label_nats(logs: Floats, truth: NDArray[np.int64]) -> float:
-    """Return the mean nats of the true labels; windows' mean log-probabilities are scaled to sum to 1 first."""
-    right = logs[np.arange(len(truth)), truth] - np.logaddexp.reduce(logs, axis=1)  # (n,)
-    return -float(right.mean())
+def _label_nats(logs: Floats, truth: NDArray[np.int64]) -> Floats:
+    """Return the nats of the true labels, (n,); windows' mean log-probabilities are scaled to sum to 1 first."""
+    found: Floats = np.logaddexp.reduce(logs, axis=1) - logs[np.arange(len(truth)), truth]
+    return found
 
 
 def _tuned(

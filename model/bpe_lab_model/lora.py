@@ -82,6 +82,21 @@ def attach(model: nn.Module, lora: LoRA, seed: int = 0) -> list[str]:
     Raises:
         ArgumentError: the rank is more than a layer's smaller side, or no such layer is there.
     """
+    layers = adapted_layers(model, lora)
+    model.requires_grad_(False)
+    for name, layer in layers.items():
+        adapted = Adapted(layer, lora.rank, lora.factor)
+        _start(adapted.a, name, seed)
+        _put(model, name, adapted)
+    return list(layers)
+
+
+def adapted_layers(model: nn.Module, lora: LoRA) -> dict[str, nn.Linear]:
+    """Return the layers that `attach` would adapt, by name; changes nothing.
+
+    Raises:
+        ArgumentError: as `attach`.
+    """
     layers = dict(_layers(model, lora.layers))
     if not layers:
         raise ArgumentError(f"the model has no linear layers in {lora.layers}", f"one of {', '.join(LAYERS)}")
@@ -91,12 +106,7 @@ def attach(model: nn.Module, lora: LoRA, seed: int = 0) -> list[str]:
             f"the rank of an adapter must be at most {most}, the smaller side of {tightest}, got {lora.rank}",
             f"4 or 8 is usual; {most} trains more than full tuning does",
         )
-    model.requires_grad_(False)
-    for name, layer in layers.items():
-        adapted = Adapted(layer, lora.rank, lora.factor)
-        _start(adapted.a, name, seed)
-        _put(model, name, adapted)
-    return list(layers)
+    return layers
 
 
 @torch.no_grad()

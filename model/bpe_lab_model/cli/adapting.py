@@ -1,6 +1,7 @@
 """What the tasks of `lm finetune` share on the command line: how much of a model is tuned, and what that took."""
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from bpe_lab.cli import arguments
@@ -8,6 +9,7 @@ from bpe_lab.cli.terminal import amount
 from bpe_lab.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from bpe_lab_model.gpt import GPT
     from bpe_lab_model.lora import LoRA
     from bpe_lab_model.tuning import Tuned
 
@@ -49,6 +51,19 @@ def ways(args: argparse.Namespace) -> list[Way]:
     adapters = [LoRA(rank, args.lora_layers or "all", args.lora_alpha) for rank in dict.fromkeys(args.ranks)]
     full = [] if args.no_full else [Way("full", None, args.lr)]
     return [*full, *(Way(f"LoRA {one.rank}", one, lr) for one in adapters)]
+
+
+def check_ranks(ways: Sequence[Way], model: "GPT") -> None:
+    """Refuse a rank that does not fit the model, before anything is tuned.
+
+    Raises:
+        ArgumentError: with the largest that does.
+    """
+    from bpe_lab_model.lora import adapted_layers
+
+    for way in ways:
+        if way.adapters is not None:
+            adapted_layers(model, way.adapters)
 
 
 def above_zero(text: str) -> float:

@@ -14,7 +14,17 @@ from bpe_lab.cli import arguments, table
 from bpe_lab.cli.exits import Exit
 from bpe_lab.cli.terminal import Terminal, amount, clock, duration, number
 from bpe_lab.errors import ArgumentError, BpeLabError, FileError
-from bpe_lab_model.cli.adapting import COST, Way, above_zero, add_lora, check_lora, cost_json, cost_of, ways
+from bpe_lab_model.cli.adapting import (
+    COST,
+    Way,
+    above_zero,
+    add_lora,
+    check_lora,
+    check_ranks,
+    cost_json,
+    cost_of,
+    ways,
+)
 from bpe_lab_model.cli.instructing import add_instruct
 from bpe_lab_model.labelled import Labelled, check_apart, divide, read_labelled, registers
 
@@ -149,6 +159,8 @@ def _texts(args: argparse.Namespace) -> tuple[Labelled, Labelled]:
 def _arms(args: argparse.Namespace, train: Labelled) -> "Iterator[Arm]":
     """Yield checkpoints, then tokenizers to start from scratch with; a name that comes twice gets a number."""
     given = [_from_checkpoint(path) for path in args.starts]
+    for arm in given:
+        check_ranks(ways(args), arm.start)  # type: ignore[arg-type]  # of a checkpoint it is a model
     words = args.tokenizers or ([] if args.starts else [_DEFAULT_TOKENIZER])
     given += [_from_scratch(word, args.preset or "demo", train, args.threads) for word in words]
     yield from given
@@ -345,7 +357,7 @@ def _as_json(train: Labelled, test: Labelled, outcomes: "Sequence[Outcome]") -> 
                 "majority_accuracy": o.majority_accuracy,
                 "majority": o.labels[o.majority],
                 "confusion": o.confusion.tolist(),
-                "label_nats": list(o.label_nats),
+                "label_nats": [] if o.label_nats is None else o.label_nats.mean(1).tolist(),
                 **cost_json(o.tuned[0]),
                 "flops_per_text": o.flops_per_text,
                 "ms_per_text": round(o.seconds_per_text * 1e3, 3),

@@ -13,7 +13,17 @@ from bpe_lab.cli import arguments, table
 from bpe_lab.cli.exits import Exit
 from bpe_lab.cli.terminal import Terminal, amount, clock, number
 from bpe_lab.errors import ArgumentError, FileError
-from bpe_lab_model.cli.adapting import COST, Way, above_zero, add_lora, check_lora, cost_json, cost_of, ways
+from bpe_lab_model.cli.adapting import (
+    COST,
+    Way,
+    above_zero,
+    add_lora,
+    check_lora,
+    check_ranks,
+    cost_json,
+    cost_of,
+    ways,
+)
 from bpe_lab_model.pairs import Pairs, check_apart, divide_pairs, read_pairs, sample_pairs
 
 if TYPE_CHECKING:
@@ -27,7 +37,7 @@ if TYPE_CHECKING:
 _INSTRUCT = """\
 bpe-lab lm finetune instruct run/ --data pairs.jsonl -o answers/
 bpe-lab lm finetune instruct run/ --data pairs.jsonl --lora 2 8
-bpe-lab lm sample answers/ --prompt $'한국의 수도는?\\n'"""
+bpe-lab lm sample answers/ $'한국의 수도는?\\n'"""
 
 _SHOWN = 3
 _TOLD_EVERY_SECONDS = 5.0
@@ -83,6 +93,7 @@ def run_instruct(args: argparse.Namespace, terminal: Terminal) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     start, candidate = _start(args)
+    check_ranks(ways(args), start.model)
     found = [(way, _tuned(args, way, start, candidate, train, test, terminal)) for way in ways(args)]
     if found[0][1].n_too_long:
         n, context = found[0][1].n_too_long, start.config.context_bytes

@@ -21,7 +21,7 @@ from bpe_lab_model import bpb, classify, probing, quality
 from bpe_lab_model.experiments.tasks import Finished, Job, Outcome, Say, finish, new_model, train_branches
 from bpe_lab_model.gpt import GPT
 from bpe_lab_model.healing import Healer
-from bpe_lab_model.labelled import Labelled, divide
+from bpe_lab_model.labelled import Labelled
 from bpe_lab_model.lora import LoRA
 from bpe_lab_model.objectives import draws_of, n_damaged
 from bpe_lab_model.rows import Ints, WindowIndex
@@ -35,11 +35,12 @@ Tell = Callable[[float], None]
 """Called with the share of a tuning that is done; a model is tuned several times."""
 
 OPTIONS: Mapping[str, Any] = {
-    "snippet_bytes": 48,
-    "n_train": 400,
+    "snippet_bytes": 32,
+    "n_train": 200,
+    "n_judge": 200,
     "n_test": 600,
     "n_labels": 4,
-    "tune_epochs": 6,
+    "tune_epochs": 8,
     "tune_step_bytes": 512,
     "tune_lr": 3e-3,
     "rank": 0,
@@ -86,13 +87,13 @@ def understand_untrained(job: Job, say: Say) -> Iterator[Outcome]:
 
 
 def named(job: Job, model: GPT, candidate: "Candidate", tell: Tell) -> dict[str, Any]:
-    """Tune a copy of a model to name the domain of snippets of the training text; ask it about the validation text's.
+    """Tune copies of a model to name the domain of snippets of the training text; ask about the validation text's.
 
-    The learning rate is chosen on a quarter of the labelled snippets. A model with a causal mask is read at its last
-    place, any other both ways, unless `reads` says otherwise.
+    Several learning rates are tried; the one with the fewest nats on other snippets of the training text counts. A
+    model with a causal mask is read at its last place, any other both ways, unless `reads` says otherwise.
     """
     options = {**OPTIONS, **job.options}
-    train, test = labelled(job, candidate, options)
+    learned, judge, asked = labelled(job, candidate, options)
     arm = classify.Arm(job.arm.name, candidate, model, "training")
     plan = classify.Plan(
         encoder=(options["reads"] or ("decoder" if model.config.mask == "causal" else "encoder")) == "encoder",
@@ -103,16 +104,17 @@ def named(job: Job, model: GPT, candidate: "Candidate", tell: Tell) -> dict[str,
         adapters=LoRA(options["rank"]) if options["rank"] else None,
         frozen=options["frozen"],
     )
-    lr = _rate(arm, train, plan, options["tune_lr"], tell)
-    if lr is None:
+    found = _best(arm, plan, (learned, judge, asked), options["tune_lr"], tell)
+    if found is None:
         return {"tuning": "diverged"}
-    outcome, _ = classify.tune(arm, train, test, replace(plan, lr=lr), _watch(tell))
+    lr, outcome = found
+    right, nats = outcome.said[0] == outcome.truth, outcome.label_nats
+    assert nats is not None
     (tuned,) = outcome.tuned
     return {
-        "accuracy": outcome.accuracy,
-        "label_bits": outcome.label_nats[0] / math.log(2),
+        "accuracy": float(right[len(judge) :].mean()),
+        "label_bits": float(nats[0, len(judge) :].mean()) / math.log(2),
         "chance": 1 / len(outcome.labels),
-        "majority": outcome.majority_accuracy,
         "tune_lr": lr,
         "mflops_per_text": outcome.flops_per_text / 1e6,
         "ms_per_text": 1e3 * outcome.seconds_per_text,
@@ -121,28 +123,33 @@ def named(job: Job, model: GPT, candidate: "Candidate", tell: Tell) -> dict[str,
         "optimizer_bytes": tuned.optimizer_bytes,
         "tune_memory_bytes": tuned.memory_bytes,
         "tune_seconds": tuned.seconds,
-        "n_labelled": len(train),
-        "n_asked": len(test),
+        "n_labelled": len(learned),
+        "n_asked": len(asked),
     }
 
 
-def _rate(arm: classify.Arm, train: Labelled, plan: classify.Plan, middle: float, tell: Tell) -> float | None:
-    """Return the learning rate with the fewest nats on a quarter of the labelled texts; None where all diverged.
+def _best(
+    arm: classify.Arm, plan: classify.Plan, sides: tuple[Labelled, Labelled, Labelled], middle: float, tell: Tell
+) -> tuple[float, classify.Outcome] | None:
+    """Return the learning rate with the fewest nats on the judging snippets, and what came of it; None: all diverged.
 
-    Three are tried, a factor of 3 apart, and more where the best lies at an edge (`probing.wanted`).
+    Three are tried, a factor of 3 apart, and more where the best lies at an edge (`probing.wanted`). The judging
+    snippets come first in what the outcome was asked about.
     """
-    fit, judge = divide(train, 0.25)
-    found: dict[float, float | None] = {}
-    while wanted := probing.wanted(found):
+    learned, judge, asked = sides
+    both = Labelled("judged by, asked about", judge.texts + asked.texts, judge.labels + asked.labels)
+    nats: dict[float, float | None] = {}
+    outcomes: dict[float, classify.Outcome] = {}
+    while wanted := probing.wanted(nats):
         for factor in wanted:
             try:
-                rate = replace(plan, lr=_rate_of(factor, middle))
-                outcome, _ = classify.tune(arm, fit, judge, rate, _watch(tell))
-                found[factor] = outcome.label_nats[0]
+                tried = replace(plan, lr=_rate_of(factor, middle))
+                outcomes[factor], _ = classify.tune(arm, learned, both, tried, _watch(tell))
+                nats[factor] = float(outcomes[factor].label_nats[0, : len(judge)].mean())  # type: ignore[index]
             except FormatError:
-                found[factor] = None
-    best = probing.best(found)
-    return None if best is None else _rate_of(best, middle)
+                nats[factor] = None
+    best = probing.best(nats)
+    return None if best is None else (_rate_of(best, middle), outcomes[best])
 
 
 def _rate_of(factor: float, middle: float) -> float:
@@ -154,12 +161,12 @@ def _watch(tell: Tell) -> Report:
     return lambda row: tell(min(1.0, row.bytes / row.total_bytes))
 
 
-def labelled(job: Job, candidate: "Candidate", options: Mapping[str, Any]) -> tuple[Labelled, Labelled]:
-    """Return snippets to learn from, drawn by the seed, and snippets to be asked about, the same for all seeds.
+def labelled(job: Job, candidate: "Candidate", options: Mapping[str, Any]) -> tuple[Labelled, Labelled, Labelled]:
+    """Return snippets to learn from, to choose a learning rate on, and to be asked about.
 
-    The former are of the training text, the latter of the validation text; where that has one domain only (a text that
-    is too small), a fifth of the training text's snippets, by their hash. As many of each domain on a side; no snippet
-    stands on both.
+    The first two are of the training text and drawn by the seed, the last of the validation text, the same for all
+    seeds; where that has one domain only (a text that is too small), a fifth of the training text's snippets, by their
+    hash. As many of each domain everywhere; no snippet stands twice.
 
     Raises:
         CorpusError: fewer than two domains have snippets on both sides.
@@ -178,14 +185,20 @@ def labelled(job: Job, candidate: "Candidate", options: Mapping[str, Any]) -> tu
             f"{size} bytes on both sides",
             "give several with --domain talk=talk.txt:line docs=docs.txt",
         )
+    n, drawn = options["n_train"], _ordered(learned, kinds, job.seed)
+    share = n / (n + options["n_judge"])
+    parts = {name: max(1, min(n // len(kinds), round(share * len(texts)))) for name, texts in drawn.items()}
+    first = {name: texts[: min(parts.values())] for name, texts in drawn.items()}
+    rest = {name: texts[min(parts.values()) :] for name, texts in drawn.items()}
     return (
-        _balanced("learned from", {name: learned[name] for name in kinds}, options["n_train"], job.seed),
-        _balanced("asked about", {name: asked[name] for name in kinds}, options["n_test"], 0),
+        _balanced("learned from", first, n),
+        _balanced("judged by", rest, options["n_judge"]),
+        _balanced("asked about", _ordered(asked, kinds, 0), options["n_test"]),
     )
 
 
 _LEAST = 4
-"""Snippets of a domain on either side: with fewer, a quarter to choose the learning rate on is none."""
+"""Snippets of a domain on either side."""
 
 
 def _kinds(learned: Mapping[str, Sequence[bytes]], asked: Mapping[str, Sequence[bytes]]) -> list[str]:
@@ -230,13 +243,16 @@ def snippets(document: bytes, n_bytes: int) -> Iterator[bytes]:
         words.append(word)
 
 
-def _balanced(name: str, texts: Mapping[str, Sequence[bytes]], n: int, seed: int) -> Labelled:
-    """Return as many texts of each label, at most `n` in all, those of the lowest hash."""
+def _ordered(texts: Mapping[str, Sequence[bytes]], kinds: Sequence[str], seed: int) -> dict[str, list[bytes]]:
+    """Return the texts of some domains, the lowest hash first."""
+    hashed = {name: zip(content_hashes(texts[name], "snippets", seed), texts[name], strict=True) for name in kinds}
+    return {name: [text for _, text in sorted(pairs)] for name, pairs in hashed.items()}
+
+
+def _balanced(name: str, texts: Mapping[str, Sequence[bytes]], n: int) -> Labelled:
+    """Return the first texts of each label, as many of each, at most `n` in all."""
     each = min(n // len(texts), *map(len, texts.values()))
-    found: list[tuple[bytes, str]] = []
-    for label, those in texts.items():
-        order = sorted(zip(content_hashes(those, "snippets", seed), those, strict=True))
-        found += [(text, label) for _, text in order[:each]]
+    found = [(text, label) for label, those in texts.items() for text in those[:each]]
     return Labelled(name, tuple(text for text, _ in found), tuple(label for _, label in found))
 
 
@@ -364,7 +380,9 @@ def continued(done: Finished) -> dict[str, Any]:
             "invalid_utf8": float(broken[0] / max(1, broken[1])),
             "distinct_2": quality.distinct_2(texts),
             "copied": sum(shares) / len(shares) if shares else None,
-            "known_words": known_words(texts, {w for side in sides for d in side for w in d.decode().split()}),
+            "known_words": known_words(
+                texts, {w for side in sides for d in side for w in d.decode(errors="replace").split()}
+            ),
             "n_bytes": sum(map(len, said)),
             "first": texts[0] if texts else "",
         }
@@ -377,7 +395,8 @@ def _continued(done: Finished, prompt: bytes, n_bytes: int, seed: int) -> bytes:
     ids = candidate.encode_ends([prompt], 1)[0].tolist()
     allowed = torch.zeros(done.model.config.vocab_size, dtype=torch.bool, device=done.model.embedding.device)
     allowed[[*Healer(candidate).spelling, reader.eos]] = True
-    draws, more = torch.Generator().manual_seed(seed), []
+    draws = torch.Generator().manual_seed(seed)
+    more: list[int] = []
     for _ in range(n_bytes):
         scores = reader.next(ids, more).masked_fill(~allowed, -torch.inf)  # (V,)
         drawn = int(choose(scores[None], PLAINLY, draws)[0][0])
