@@ -110,11 +110,20 @@ def _add_report(commands: arguments.Commands) -> None:
         run_report,
         "",
         "write one page with every experiment that was run",
-        "bpe-lab lm experiments report -o study.html",
+        "bpe-lab lm experiments report -o study.html\n"
+        "bpe-lab lm experiments report --svg docs/study --docs docs/questions.md docs/questions.ko.md",
     )
     parser.add_argument("--out", default=FOLDER, metavar="FOLDER", help=f"where the records lie (default {FOLDER})")
     parser.add_argument("-o", "--output", metavar="FILE", help="the page (default: report.html in that folder)")
     parser.add_argument("--svg", metavar="FOLDER", help="also write every figure and its data there, for documents")
+    parser.add_argument(
+        "--docs",
+        nargs="+",
+        default=[],
+        metavar="FILE.md",
+        help="also put verdicts into these pages, between <!-- verdicts: NAME --> and <!-- /verdicts -->;"
+        " one in Korean is called FILE.ko.md",
+    )
     _add_language(parser)
     arguments.add_force(parser)
 
@@ -261,7 +270,7 @@ def _typed(args: argparse.Namespace, name: str) -> Iterator[str]:
 
 def run_report(args: argparse.Namespace, terminal: Terminal) -> int:
     """Write the page of everything that was run."""
-    from bpe_lab_model.experiments import page, results
+    from bpe_lab_model.experiments import documents, page, results
     from bpe_lab_model.experiments.table import experiments
 
     folder = Path(args.out)
@@ -277,4 +286,6 @@ def run_report(args: argparse.Namespace, terminal: Terminal) -> int:
     if args.svg:
         for written in page.write_figures(found, Path(args.svg)):
             terminal.say(f"wrote {written}")
+    for name in args.docs:
+        terminal.say(f"wrote {documents.fill(Path(name), {result.name: result for result in found})}")
     return Exit.OK

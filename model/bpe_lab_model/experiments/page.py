@@ -6,7 +6,9 @@ one file, nothing fetched, no string that becomes code. Single figures as SVG ar
 
 import json
 import math
+import re
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,25 +122,47 @@ def svg(result: "Result", i: int = 0, lang: str = "en") -> str:
     except ImportError as e:
         raise UnsupportedError("a figure needs the package vl-convert-python", "pip install 'bpe-lab[report]'") from e
     drawn: str = vl_convert.vegalite_to_svg(figures.printed(prepared(result.figures[i], result.name), lang))
-    return drawn
+    return _slim(drawn)
 
 
-def write_figures(results: "Sequence[Result]", folder: Path, lang: str = "en") -> list[Path]:
-    """Write every figure as `NAME.svg`, the second of an experiment as `NAME-2.svg`, and each result as `NAME.json`.
+def _slim(svg: str) -> str:
+    """Return an SVG with its fonts named once, and without the labels of marks: an image is read by its alt text.
 
-    Files of those names are written over.
+    A third of the size.
+    """
+    svg = re.sub(r' (?:aria-[a-z]+|role)="[^"]*"', "", svg)
+    named = re.search(r' font-family="[^"]*"', svg)
+    if named is None:
+        return svg
+    svg = svg.replace(named[0], "").replace("<svg ", f"<svg{named[0]} ", 1)
+    return re.sub(r"-?\d+\.\d{4,}", lambda number: f"{float(number[0]):.3f}", svg)
+
+
+def write_figures(results: "Sequence[Result]", folder: Path) -> list[Path]:
+    """Write figures as `NAME.svg`, the second of an experiment as `NAME-2.svg`, and each result as `NAME.json`.
+
+    Figures in Korean are called `NAME.ko.svg`. Files of those names are written over.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    files = {folder / name: data for result in results for name, data in _files(result, lang)}
+    files = {folder / name: data for result in results for name, data in _files(result)}
     return write_all(files, force=True)
 
 
-def _files(result: "Result", lang: str) -> Iterator[tuple[str, bytes]]:
-    for i, figure in enumerate(result.figures):
-        if figure["rows"]:
-            yield f"{result.name}{f'-{i + 1}' if i else ''}.svg", svg(result, i, lang).encode() + b"\n"
+def _files(result: "Result") -> Iterator[tuple[str, bytes]]:
+    for i, lang in product(range(len(result.figures)), values.LANGUAGES):
+        if result.figures[i]["rows"]:
+            yield figure_name(result.name, i, lang), svg(result, i, lang).encode() + b"\n"
     data = json.dumps(result.to_json(), ensure_ascii=False, allow_nan=False, indent=1)
     yield f"{result.name}.json", data.encode() + b"\n"
+
+
+def figure_name(name: str, i: int = 0, lang: str = "en") -> str:
+    """Return what the file of a figure is called.
+
+    >>> figure_name("init"), figure_name("init", 1, "ko")
+    ('init.svg', 'init-2.ko.svg')
+    """
+    return f"{name}{f'-{i + 1}' if i else ''}{'' if lang == 'en' else f'.{lang}'}.svg"
 
 
 def drawable(result: "Result") -> list[dict[str, Any]]:

@@ -85,6 +85,11 @@ def markdown(result: "Result", lang: str = "en") -> str:
     return "\n".join(_markdown(result, lang)) + "\n"
 
 
+def verdicts(result: "Result", lang: str = "en") -> str:
+    """Return the verdicts of a result as Markdown: a line a claim, then what was run."""
+    return "\n".join([*_claims(result, lang), "", f"{_ran(result, lang)}; `{result.command}`"]) + "\n"
+
+
 def _about(row: "Experiment", lang: str) -> Iterator[str]:
     yield f"{row.question[lang]} ({', '.join(map(str, row.questions))})"
     for kind, said in [("claim", c.said) for c in row.claims] + [("figure", f.title) for f in row.figures]:
@@ -173,9 +178,7 @@ def _markdown(result: "Result", lang: str) -> Iterator[str]:
     from bpe_lab.compare.output import escaped
 
     yield f"## {escaped(result.question[lang])}\n"
-    for finding in result.findings:
-        verdict = telling.VERDICTS[finding.verdict][lang]
-        yield f"- **{verdict}**: {escaped(finding.said[lang])} {escaped(telling.sentence(finding, result)[lang])}"
+    yield from _claims(result, lang)
     table = telling.table(result)
     yield "\n| " + " | ".join(escaped(values.in_language(c["title"], lang)) for c in table["columns"]) + " |"
     yield "|" + "|".join("---" if _side(table, c) == "left" else "---:" for c in table["columns"]) + "|"
@@ -186,3 +189,12 @@ def _markdown(result: "Result", lang: str) -> Iterator[str]:
     if result.note:
         yield f"\n{escaped(result.note[lang])}"
     yield f"\n`{result.command}` ({_ran(result, lang)})"
+
+
+def _claims(result: "Result", lang: str) -> Iterator[str]:
+    from bpe_lab.compare.output import escaped
+
+    for finding in result.findings:
+        verdict = telling.VERDICTS[finding.verdict][lang]
+        said = f"{finding.said[lang].rstrip('.')}."
+        yield f"- **{verdict}**: {escaped(said)} {escaped(telling.sentence(finding, result)[lang])}"
