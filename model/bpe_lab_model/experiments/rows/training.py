@@ -52,7 +52,7 @@ _BATCH = Experiment(
         ),
         Claim(
             {
-                "en": "The noise of small batches helps to generalise: validation text lies less far above training text",
+                "en": "The noise of small batches helps to generalise: validation text lies less above training text",
                 "ko": "작은 배치의 잡음은 일반화를 돕는다. 곧 학습 텍스트와 검증 텍스트의 BPB 차이가 작다",
             },
             arm=_SMALL,
