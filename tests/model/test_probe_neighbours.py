@@ -5,6 +5,7 @@ import json
 import math
 import re
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def test_nearest_is_what_a_loop_over_all_tokens_finds() -> None:
 
 def test_random_pairs_are_centred_and_as_wide_as_the_table_is_narrow() -> None:
     """Cosines of random directions in d dimensions have mean 0 and deviation 1 / sqrt(d): here 1/4."""
-    found = probe.random_range(RANDOM, EVERY, [0], [1])
+    found = probe.random_tokens(RANDOM, EVERY)
     assert abs(found.mean) < 0.03
     assert found.low == pytest.approx(-1.96 / 4, abs=0.06) and found.high == pytest.approx(1.96 / 4, abs=0.06)
 
@@ -91,11 +92,21 @@ def test_a_shared_token_is_in_the_range_too() -> None:
     assert same.low == pytest.approx(1, abs=1e-5)
 
 
+def test_random_words_are_as_common_as_those_asked_about() -> None:
+    """Here the 50 commonest tokens lie together: so do their random pairs, and those of rare tokens do not."""
+    table = RANDOM.copy()
+    table[:50] += 5
+    common, rare = (probe.random_range(table, EVERY, [a], [b]) for a, b in ((3, 9), (150, 190)))
+    assert common.low > 0.8 and rare.high < 0.6
+    assert abs(probe.random_tokens(table, EVERY).mean) < 0.15 < common.mean
+
+
 def test_random_words_never_draw_a_token_twice() -> None:
-    drawn = probe._drawn(np.array([4, 7, 9]), 3, seed=0)
-    assert (np.sort(drawn, 1) == [4, 7, 9]).all() and len({tuple(row) for row in drawn.tolist()}) == 6
-    with pytest.raises(probe.ArgumentError, match="4 tokens cannot be drawn from 3"):
-        probe.random_range(RANDOM, np.array([4, 7, 9]), [0, 1], [2, 3])
+    drawn = probe._drawn(np.array([0, 1, 0]), np.array([3, 3, 3]), seed=0)
+    assert (np.sort(drawn, 1) == [0, 1, 2]).all() and len({tuple(row) for row in drawn.tolist()}) == 4
+    with pytest.raises(probe.ArgumentError, match="need at least 8 to draw from, got 7"):
+        probe.random_range(RANDOM, np.arange(7), [0, 1], [2, 3])
+    assert probe.random_range(RANDOM, np.arange(8), [0, 1], [2, 199]).high < 1
 
 
 def test_a_centred_stage_has_nothing_in_common() -> None:
@@ -123,6 +134,14 @@ def test_checkpoints_nearest_by_ratio(place: Path) -> None:
     assert probe.missing(choices, total) == [0.01, 0.03]
     alone, _ = probe.chosen(choices[1].folder or place)
     assert [choice.n_bytes for choice in alone] == [0, choices[1].n_bytes]
+
+
+def test_a_run_that_went_on_from_another_has_no_start(place: Path, tmp_path: Path) -> None:
+    shutil.copytree(place / "run", tmp_path / "run", symlinks=True)
+    (tmp_path / "run" / "run.run.json").write_text('{"training": {"came_from": "other"}}', encoding="utf-8")
+    choices, _ = probe.chosen(tmp_path / "run")
+    assert choices[0].folder is not None and probe.continued(choices[0].folder)
+    assert not probe.continued(place / "run")
 
 
 def test_the_command_that_keeps_checkpoints_parses_and_names_what_is_unusual(place: Path) -> None:
@@ -198,7 +217,7 @@ def test_groups() -> None:
 
 def test_it_prints_cosines_beside_random_pairs(run: Any) -> None:
     said, talk = run("run", "--words", "오늘,친구,선생님", "--shards", "shards")
-    assert "오늘" in said and "random pairs: mean" in said and "nearest to" in said
+    assert "오늘" in said and "random tokens: mean" in said and "nearest to" in said
     assert "no checkpoint near 1, 3 % of 6,000 bytes" in talk
     hint = re.search(r"this keeps them: (.*)", talk)
     assert hint and build_parser(["lm"]).parse_args(shlex.split(hint[1])[1:]).save_every_bytes == 60

@@ -2,11 +2,13 @@
 
     cos(a, b) = a.b / (|a| |b|);   a word of several tokens is the mean of their rows
 
-A cosine says nothing by itself: narrow tables have large ones by chance, and trained tables one common direction. So
-beside each stands the range of random words of the same make: as many tokens, as many of them shared, drawn from the
-vocabulary. `atlas` draws the commonest tokens on two axes that are the same at every stage. Trains nothing.
+A cosine says nothing by itself: narrow tables have large ones by chance, trained tables have one common direction, and
+common tokens lie together. So beside each stands the range of random words of the same make: as many tokens, as common,
+as many of them shared. `atlas` draws the commonest tokens on two axes that are the same at every stage. Trains nothing.
 """
 
+import contextlib
+import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,6 +37,8 @@ SHARES = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)
 """Of the bytes of a training: where it is looked at."""
 N_RANDOM = 2000
 """Random pairs behind each range."""
+_LEAST_RANKS = 20
+"""At least so many ranks does a random token come from."""
 _FAR = 1.5
 """A checkpoint further than this factor from the share that was wanted does not stand for it."""
 
@@ -87,7 +91,7 @@ class Range(NamedTuple):
 def chosen(run: Path, shares: Sequence[float] = SHARES) -> tuple[list[Choice], int]:
     """Return the checkpoints nearest to the shares, each once and oldest first, and the bytes of the whole training.
 
-    Share 0 is the start. Nearest by ratio: 3 % lies between 1 and 9 %. Of a single checkpoint there is itself.
+    Share 0 is the start, which a run that went on from another model has not. Nearest by ratio: 3 % lies between 1 and 9 %. Of a single checkpoint there is itself.
 
     Raises:
         FileError: there is no checkpoint.
@@ -96,13 +100,23 @@ def chosen(run: Path, shares: Sequence[float] = SHARES) -> tuple[list[Choice], i
     last = checkpoint.load(folders[-1])
     seen = [int(folder.name) if folder.name.isdigit() else n_bytes(last) for folder in folders]
     total = int(last.state.get("schedule", {}).get("total_bytes", 0)) or max(seen[-1], 1)
-    found: dict[Path | None, Choice] = {None: Choice(0.0, 0, None)} if 0.0 in shares else {}
+    starts = 0.0 in shares and not continued(run)
+    found: dict[Path | None, Choice] = {None: Choice(0.0, 0, None)} if starts else {}
     for share in (share for share in shares if share > 0):
         n, folder = min(zip(seen, folders, strict=True), key=lambda one: _off(one[0], share * total))
         held = found.get(folder)
         if held is None or _off(n, share * total) < _off(n, held.share * total):
             found[folder] = Choice(share, n, folder)
     return sorted(found.values(), key=lambda choice: choice.n_bytes), total
+
+
+def continued(folder: Path) -> bool:
+    """Tell whether a run, or that of one of its checkpoints, began with the weights of another (`lm train --from`)."""
+    for run in (folder, folder.resolve().parent.parent):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            record = json.loads((run / "run.run.json").read_text(encoding="utf-8"))
+            return bool(record.get("training", {}).get("came_from"))
+    return False
 
 
 def n_bytes(loaded: checkpoint.Checkpoint) -> int:
@@ -219,31 +233,57 @@ def vector(table: Floats, ids: Sequence[int]) -> Floats:
 
 
 def random_range(table: Floats, tokens: Ints, a: Sequence[int], b: Sequence[int], seed: int = 0) -> Range:
-    """Return the cosines of random pairs made as (a, b): each of their tokens exchanged for another of `tokens`.
+    """Return the cosines of random pairs made as (a, b): each of their tokens exchanged for one about as common.
 
-    What a and b share is shared after the exchange too, so the chance that comes from sharing is in the range.
+    Common tokens lie together whatever they mean, so words of common tokens do too; and what a and b share is shared
+    after the exchange, so the chance that comes from sharing is in the range. As common: of rank r / 2 to 2 r + 20.
+
+    Args:
+        table: (V, d).
+        tokens: ids to draw from, commonest first (`pool`).
+        a: tokens of a word.
+        b: of the other.
+        seed: the same words are drawn at every stage.
 
     Raises:
-        ArgumentError: there are fewer tokens than the pair has different ones.
+        ArgumentError: there are fewer tokens than twice those that the pair has.
     """
     different = list(dict.fromkeys((*a, *b)))
-    if len(tokens) < len(different):
-        raise ArgumentError(f"a pair of {len(different)} tokens cannot be drawn from {len(tokens)}")
-    drawn = _drawn(tokens, len(different), seed)  # (N, n)
+    _check_enough(tokens, len(different))
+    rank = {int(id): at for at, id in enumerate(tokens)}
+    ranks = np.array([rank.get(id, len(tokens) - 1) for id in different])
+    low = np.minimum(ranks // 2, len(tokens) - 2 * len(different))
+    high = np.minimum(2 * ranks + _LEAST_RANKS, len(tokens))
+    drawn = tokens[_drawn(low, np.maximum(high, low + 2 * len(different)), seed)]  # (N, n)
     place = {id: at for at, id in enumerate(different)}
-    sides = [unit(table[drawn[:, [place[id] for id in side]]].mean(1)) for side in (a, b)]  # (N, d) each
-    found = (sides[0] * sides[1]).sum(1)
+    return _range(*(table[drawn[:, [place[id] for id in side]]].mean(1) for side in (a, b)))
+
+
+def random_tokens(table: Floats, tokens: Ints, seed: int = 0) -> Range:
+    """Return the cosines of random pairs of tokens, whatever they are."""
+    _check_enough(tokens, 2)
+    drawn = tokens[_drawn(np.zeros(2, np.int64), np.full(2, len(tokens)), seed)]  # (N, 2)
+    return _range(table[drawn[:, 0]], table[drawn[:, 1]])
+
+
+def _check_enough(tokens: Ints, n: int) -> None:
+    if len(tokens) < 2 * n:
+        raise ArgumentError(f"random pairs of {n} tokens need at least {2 * n} to draw from, got {len(tokens)}")
+
+
+def _drawn(low: Ints, high: Ints, seed: int) -> Ints:
+    """Return `N_RANDOM` rows of different ranks, each from its `low` to below its `high`: (N_RANDOM, n)."""
+    draws = np.random.default_rng(seed)
+    found = draws.integers(low, high, (N_RANDOM, len(low)))
+    while len(twice := np.flatnonzero((np.diff(np.sort(found, 1), axis=1) == 0).any(1))):
+        found[twice] = draws.integers(low, high, (len(twice), len(low)))
+    return found
+
+
+def _range(a: Floats, b: Floats) -> Range:
+    found = (unit(a) * unit(b)).sum(1)
     low, high = np.quantile(found, (0.025, 0.975))
     return Range(float(found.mean()), float(low), float(high))
-
-
-def _drawn(tokens: Ints, n: int, seed: int) -> Ints:
-    """Return `N_RANDOM` draws of `n` different tokens: (N_RANDOM, n). Rows with one twice are drawn again."""
-    draws = np.random.default_rng(seed)
-    found = draws.integers(0, len(tokens), (N_RANDOM, n))
-    while len(twice := np.flatnonzero((np.diff(np.sort(found, 1), axis=1) == 0).any(1))):
-        found[twice] = draws.integers(0, len(tokens), (len(twice), n))
-    return tokens[found]
 
 
 def nearest(table: Floats, tokens: Ints, ids: Sequence[int], n: int) -> list[tuple[int, float]]:

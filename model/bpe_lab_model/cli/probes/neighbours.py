@@ -125,7 +125,7 @@ def _measured(found: "list[Stage]", words: "list[Word]", tokens: "Ints", n: int,
         found,
         words,
         tokens,
-        [probe.random_range(stage.table, tokens, [0], [1], seed) for stage in found],
+        [probe.random_tokens(stage.table, tokens, seed) for stage in found],
         {
             (a, b): [
                 (
@@ -181,10 +181,10 @@ def _cosine_lines(found: Found) -> Iterator[str]:
         [f"{_title(found.words[a])} · {_title(found.words[b])}", *(_starred(*at) for at in of_pair)]
         for (a, b), of_pair in found.cosines.items()
     ]
-    for name, part in (("random pairs: mean", "mean"), ("2.5 % are below", "low"), ("2.5 % are above", "high")):
+    for name, part in (("random tokens: mean", "mean"), ("2.5 % are below", "low"), ("2.5 % are above", "high")):
         rows.append([name, *(f"{getattr(random, part):.3f} " for random in found.random)])
     yield from columns.lines(["cosine", *(f">{_share(stage.share)}" for stage in found.stages)], rows)
-    yield "* beyond 95 % of random pairs of as many tokens    ~ a word of several tokens: the mean of their rows"
+    yield "* beyond 95 % of random pairs of as many and as common tokens    ~ a word of several: the mean of their rows"
 
 
 def _title(word: "Word") -> str:

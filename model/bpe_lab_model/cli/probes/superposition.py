@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpe_lab.cli import arguments
@@ -89,7 +90,10 @@ def _models(args: argparse.Namespace) -> "list[tuple[str, GPT, list[int]]]":
     if args.shards:
         counts = neighbours.counted(Shards.open(args.shards).require(loaded.fingerprint), loaded.config.vocab_size)
     ids = neighbours.pool(candidate, counts).tolist()
-    return [("start", neighbours.at_start(loaded, candidate), ids), ("trained", loaded.model, ids)]
+    start = (
+        [] if neighbours.continued(Path(args.checkpoint)) else [("start", neighbours.at_start(loaded, candidate), ids)]
+    )
+    return [*start, ("trained", loaded.model, ids)]
 
 
 Measured = list[tuple[str, Any, tuple[Any, Any], "Cosines", "list[Read]"]]
