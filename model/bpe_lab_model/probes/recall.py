@@ -1,9 +1,10 @@
 """Does a model hold on to what stood far before? A line `물=7` is asked for again many bytes later.
 
-    물=7          the fact
-    산=3          other lines, or other text, until the distance is reached
+    물=7            the fact
+    하늘 구름 바람    lines of words, or other text, until the distance is reached
+    산=3            and, where rivals are asked for, facts about other keys
     ...
-    물=           the question; the answer is 7
+    물=             the question; the answer is 7
 
 Keys are Korean words of one syllable, values digits. A digit is one token wherever tokens are made of bytes, so an
 answer is one choice among all tokens, and among the ten digits a guess is right 1 time in 10. The distance is from the
@@ -39,10 +40,12 @@ VALUES = "0123456789"
 CHANCE = 1 / len(VALUES)
 DISTANCES = (64, 128, 256, 512, 1024, 2048, 4096)
 N_QUESTIONS = 40
-MOST_OTHERS = 7
-"""Other keys in the lines between."""
-LESSON_KEYS = (1, 2, 3, 4, 6, 8)
+WORDS = tuple("하늘 바다 나무 구름 바람 노래 아침 저녁 마을 언덕 시냇물 들판 골목 다리 우산 모자".split())
+"""What lines between are made of: sky, sea, tree, cloud, wind, song, morning, evening, and so on."""
+LESSON_KEYS = (1, 1, 2, 3, 4)
 """How many keys a document of a lesson has; each has one value there."""
+LESSON_FACTS = (1.0, 1.0, 1.0, 0.5, 0.5, 0.2)
+"""How many lines of a document are facts: the rarer, the farther apart."""
 READ_TOKENS = 256
 """Tokens that are read at a time: a bound on memory, since some position schemes make a number for each pair."""
 
@@ -66,20 +69,26 @@ class Question:
     """Bytes from the answer's place in the fact to the place where it must come."""
 
 
-def questions(distance: int, n: int = N_QUESTIONS, seed: int = 0, between: str = "") -> list[Question]:
+def filler(draw: random.Random) -> str:
+    """Return a line of three words, without a value."""
+    return " ".join(draw.choices(WORDS, k=3)) + "\n"
+
+
+def questions(distance: int, n: int = N_QUESTIONS, seed: int = 0, between: str = "", rivals: int = 0) -> list[Question]:
     """Return questions about a fact that stands `distance` bytes back, or up to a line more.
 
     Args:
         distance: bytes; at least a line.
         n: how many.
         seed: another one draws other keys, values and lines.
-        between: text to take what stands between from, a random stretch of whole lines each time; by default lines of
-            other keys.
+        between: text of which a random stretch stands between each time; by default lines of words.
+        rivals: facts about so many other keys among those lines, as far as they fit: then a model that says the one
+            value it saw is no longer right.
 
     Raises:
         ArgumentError: less than a line fits between, or `between` is shorter than the distance.
 
-    >>> questions(16, 1)[0].text.count("=")
+    >>> questions(64, 1, rivals=2)[0].text.count("=")
     4
     """
     least = len(line(KEYS[0], VALUES[0]).encode())
@@ -89,28 +98,31 @@ def questions(distance: int, n: int = N_QUESTIONS, seed: int = 0, between: str =
         raise ArgumentError(
             f"the text between has {len(between.encode()):,} bytes, a distance {distance:,}", "give a longer text"
         )
+    if not 0 <= rivals < len(KEYS):
+        raise ArgumentError(f"rivals must be from 0 to {len(KEYS) - 1}, got {rivals}")
     draw = random.Random(f"{seed} {distance}")
-    return [_question(draw, distance, between) for _ in range(n)]
+    return [_question(draw, distance, between, rivals) for _ in range(n)]
 
 
-def _question(draw: random.Random, distance: int, between: str) -> Question:
+def _question(draw: random.Random, distance: int, between: str, rivals: int) -> Question:
     key, answer = draw.choice(KEYS), draw.choice(VALUES)
     fact, asked = line(key, answer), line(key)
     # From the answer to the end of its line is one byte of answer and one of newline; then what is between; then `물=`.
     room = distance - 2 - len(asked.encode())
-    middle = _stretch(draw, between, room) if between else _lines(draw, key, room)
+    middle = _stretch(draw, between, room) if between else _lines(draw, key, room, rivals)
     return Question(fact + middle + asked, answer, len(f"{answer}\n{middle}{asked}".encode()))
 
 
-def _lines(draw: random.Random, key: str, n_bytes: int) -> str:
-    """Return lines of other keys, of `n_bytes` bytes or up to a line more."""
-    others = draw.sample([other for other in KEYS if other != key], MOST_OTHERS)
-    values = {other: draw.choice(VALUES) for other in others}
-    parts, n = [], 0
+def _lines(draw: random.Random, key: str, n_bytes: int, rivals: int) -> str:
+    """Return lines of words, and facts of other keys among them, of `n_bytes` bytes or up to a line more."""
+    others = draw.sample([other for other in KEYS if other != key], rivals)
+    facts = [line(other, draw.choice(VALUES)) for other in others]
+    parts = facts[: max(0, n_bytes) // len(line(KEYS[0], VALUES[0]).encode())]
+    n = sum(len(part.encode()) for part in parts)
     while n < n_bytes:
-        other = draw.choice(others)
-        parts.append(line(other, values[other]))
+        parts.append(filler(draw))
         n += len(parts[-1].encode())
+    draw.shuffle(parts)
     return "".join(parts)
 
 
@@ -124,21 +136,32 @@ def _stretch(draw: random.Random, text: str, n_bytes: int) -> str:
 def lesson(n_bytes: int, context_bytes: int, seed: int = 0) -> Iterator[str]:
     """Yield documents of lines to learn from, of an eighth, a quarter, half, or all of the context, `n_bytes` in all.
 
-    In each some keys have a value, and come again and again in random order. From its second time on a value can be
-    known; short documents, of which there are most, make the game easy to find out.
+    In each a few keys have a value, and come again in random order between lines of words, in some documents often, in
+    others rarely. From its second time on a value can be known. Most documents are short and most have one key, which
+    makes the game easy to find out.
     """
     draw = random.Random(f"lesson {seed}")
     left = n_bytes
     while left > 0:
-        size = max(32, context_bytes // draw.choice((1, 2, 2, 4, 4, 4, 8, 8)))
-        keys = draw.sample(KEYS, draw.choice(LESSON_KEYS))
+        size = max(48, context_bytes // draw.choice((1, 1, 2, 2, 4, 4, 8, 8)))
+        keys, share = draw.sample(KEYS, draw.choice(LESSON_KEYS)), draw.choice(LESSON_FACTS)
         values = {key: draw.choice(VALUES) for key in keys}
-        text = ""
-        while len(text.encode()) + 6 <= size:
-            key = draw.choice(keys)
-            text += line(key, values[key])
+        text = _document(draw, values, share, size)
         left -= len(text.encode())
         yield text
+
+
+def _document(draw: random.Random, values: dict[str, str], share: float, n_bytes: int) -> str:
+    """Return a document of at most `n_bytes` bytes that begins with every fact and ends with one."""
+    text = "".join(line(key, value) for key, value in values.items())
+    last = line(*draw.choice(list(values.items())))
+    left = n_bytes - len((text + last).encode())
+    while True:
+        more = line(*draw.choice(list(values.items()))) if draw.random() < share else filler(draw)
+        left -= len(more.encode())
+        if left < 0:
+            return text + last
+        text += more
 
 
 # -- answers
@@ -260,12 +283,13 @@ def curve(
     n: int = N_QUESTIONS,
     seed: int = 0,
     between: str = "",
+    rivals: int = 0,
     progress: Callable[[int], Any] | None = None,
 ) -> list[tuple[int, Recall]]:
     """Return how well is recalled at each distance, shortest first; see `questions`."""
     found = []
     for distance in sorted(distances):
-        found.append((distance, recall(read, candidate, eos, questions(distance, n, seed, between))))
+        found.append((distance, recall(read, candidate, eos, questions(distance, n, seed, between, rivals))))
         if progress:
             progress(distance)
     return found

@@ -30,7 +30,7 @@ def add_to(commands: arguments.Commands) -> None:
         "RUN",
         "whether a value that was given far before is said again",
         _EXAMPLE,
-        more="A line such as 물=7 is asked for again after other lines, or after text of a file. A model of plain text "
+        more="A line such as 물=7 is asked for again after lines of words, or after text of a file. A model of plain text "
         "never learned this game: bpe-lab lm experiments run recall trains models for it.",
     )
     opening.add_checkpoint(parser)
@@ -43,7 +43,8 @@ def add_to(commands: arguments.Commands) -> None:
         help="from the value to where it is asked for (64 to 4096, doubling)",
     )
     add("--questions", type=arguments.positive, default=40, metavar="N", help="at each distance (40)")
-    add("--between", metavar="FILE", help="put stretches of this text between; by default lines of other keys")
+    add("--between", metavar="FILE", help="put stretches of this text between; by default lines of words")
+    add("--rivals", type=arguments.size, default=0, metavar="N", help="facts about other keys between (0)")
     add("--seed", type=arguments.size, default=0, metavar="N", help="of keys, values and what is between (0)")
     arguments.add_threads(parser)
     arguments.add_json(parser)
@@ -76,9 +77,10 @@ def run_recall(args: argparse.Namespace, terminal: Terminal) -> int:
         eos,
         args.distances,
         args.questions,
-        args.seed,
-        between,
-        lambda distance: terminal.say(f"asked at {distance:,} bytes"),
+        seed=args.seed,
+        between=between,
+        rivals=args.rivals,
+        progress=lambda distance: terminal.say(f"asked at {distance:,} bytes"),
     )
     if args.json:
         terminal.put_json("lm probe recall", _as_json(args, loaded, found))
@@ -144,6 +146,7 @@ def _as_json(args: argparse.Namespace, loaded: "Checkpoint", found: "Sequence[tu
         "position": loaded.config.position,
         "context_bytes": loaded.config.context_bytes,
         "between": args.between,
+        "rivals": args.rivals,
         "questions": args.questions,
         "chance": CHANCE,
         "distances": [
