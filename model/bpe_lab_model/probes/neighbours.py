@@ -91,7 +91,8 @@ class Range(NamedTuple):
 def chosen(run: Path, shares: Sequence[float] = SHARES) -> tuple[list[Choice], int]:
     """Return the checkpoints nearest to the shares, each once and oldest first, and the bytes of the whole training.
 
-    Share 0 is the start, which a run that went on from another model has not. Nearest by ratio: 3 % lies between 1 and 9 %. Of a single checkpoint there is itself.
+    Share 0 is the start, which a run that went on from another model has not. Nearest by ratio: 3 % lies between 1 and
+    9 %. Of a single checkpoint there is itself.
 
     Raises:
         FileError: there is no checkpoint.

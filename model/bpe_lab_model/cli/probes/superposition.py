@@ -90,10 +90,10 @@ def _models(args: argparse.Namespace) -> "list[tuple[str, GPT, list[int]]]":
     if args.shards:
         counts = neighbours.counted(Shards.open(args.shards).require(loaded.fingerprint), loaded.config.vocab_size)
     ids = neighbours.pool(candidate, counts).tolist()
-    start = (
-        [] if neighbours.continued(Path(args.checkpoint)) else [("start", neighbours.at_start(loaded, candidate), ids)]
-    )
-    return [*start, ("trained", loaded.model, ids)]
+    trained = ("trained", loaded.model, ids)
+    if neighbours.continued(Path(args.checkpoint)):
+        return [trained]
+    return [("start", neighbours.at_start(loaded, candidate), ids), trained]
 
 
 Measured = list[tuple[str, Any, tuple[Any, Any], "Cosines", "list[Read]"]]
