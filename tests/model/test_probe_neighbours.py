@@ -194,6 +194,7 @@ def test_the_map_is_a_projection_on_the_same_axes_at_every_stage() -> None:
         units = np.concatenate([probe.unit(table[:60]), probe.unit(table[[3, 4]].mean(0)[None])])
         flat, true = (np.linalg.norm(p[:, None] - p, axis=-1) for p in (found.points[at], units))
         assert (flat <= true + 1e-6).all()
+        assert not {3, 4} & set(found.neighbours[at, 60].tolist())  # not the tokens that a word is made of
         for place in (0, 17):
             assert [i for i, _ in probe.nearest(table, EVERY[:60], [place], 3)] == found.neighbours[at, place].tolist()
 

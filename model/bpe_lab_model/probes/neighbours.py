@@ -329,7 +329,8 @@ def atlas(found: Sequence[Stage], ids: Ints, words: Sequence[Word] = (), n_neigh
     points = (units - means) @ axes  # (S, n, 2)
     spread = (centred**2).sum((1, 2))
     shown = (points[:, : len(ids)] ** 2).sum((1, 2)) / np.where(spread > 0, spread, 1)
-    near = np.stack([_near(stage, len(ids), n_neighbours) for stage in units])
+    own = _own(ids, words)
+    near = np.stack([_near(stage, own, n_neighbours) for stage in units])
     lengths = np.linalg.norm(means[:, 0], axis=1)
     return Atlas(tuple(map(int, ids)), points, tuple(map(float, shown)), tuple(map(float, lengths)), near)
 
@@ -339,10 +340,15 @@ def _directions(table: Floats, ids: Ints, words: Sequence[Word]) -> Floats:
     return unit(np.concatenate([table[ids], *(vector(table, word.ids)[None] for word in words)]))
 
 
-def _near(units: NDArray[np.float64], n_tokens: int, n: int) -> Ints:
-    """Return the places of the nearest tokens of each: (all, n)."""
-    cosines = units @ units[:n_tokens].T  # (all, tokens)
-    np.fill_diagonal(cosines, -np.inf)
+def _own(ids: Ints, words: Sequence[Word]) -> NDArray[np.bool_]:
+    """Tell which tokens each is made of: (tokens and words, tokens)."""
+    of_words = [np.isin(ids, word.ids)[None] for word in words]
+    return np.concatenate([np.eye(len(ids), dtype=bool), *of_words])
+
+
+def _near(units: NDArray[np.float64], own: NDArray[np.bool_], n: int) -> Ints:
+    """Return the places of the nearest tokens of each, its own left out: (all, n)."""
+    cosines = np.where(own, -np.inf, units @ units[: own.shape[1]].T)  # (all, tokens)
     found: Ints = np.argsort(-cosines, axis=1, kind="stable")[:, :n]
     return found
 
