@@ -6,13 +6,14 @@ A task says which windows there are and what they ask for (an index), and what t
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
 from bpe_lab.errors import FormatError
 from bpe_lab.runs import Point
 from bpe_lab.shards import Shards
-from bpe_lab_model import lora
+from bpe_lab_model import lora, optim
 from bpe_lab_model.gpt import GPT
 from bpe_lab_model.rows import WindowIndex
 from bpe_lab_model.running import forget_peak, peak_bytes
@@ -93,6 +94,7 @@ def tune(
     """
     trains = {name: p.requires_grad for name, p in model.named_parameters()}
     n_parameters = sum(p.numel() for p in model.parameters())
+    _warmed_up()
     forget_peak()
     before = peak_bytes()  # nothing was held since: what is held now
     if effort.adapters is not None:
@@ -115,6 +117,15 @@ def tune(
         parameter.requires_grad_(trains[parameter_name])
     risen = None if peak is None or before is None else max(0, peak - before)
     return Tuned(n_trainable, n_parameters, state, 4 * n_trainable, risen, done.seconds, done.bytes, done.curve)
+
+
+@cache
+def _warmed_up() -> None:
+    """Take a step of something tiny: torch's first one loads 150 MB of code, which would count for who is first."""
+    layer = torch.nn.Linear(1, 1)
+    optimizer = optim.adamw(layer, 1e-3)
+    layer(torch.zeros(1, 1)).sum().backward()
+    optimizer.step()
 
 
 def _settings(effort: Effort, shards: Shards) -> Settings:

@@ -42,6 +42,9 @@ bpe-lab lm sample answers/ $'한국의 수도는?\\n'"""
 _SHOWN = 3
 _TOLD_EVERY_SECONDS = 5.0
 
+_LR = 2e-3
+"""Of a model that does not say with which learning rate it was trained."""
+
 Tuned = tuple[Way, "Outcome"]
 
 
@@ -68,7 +71,7 @@ def add_instruct(tasks: arguments.Commands) -> None:
     add("--exact", type=arguments.positive, default=100, metavar="N", help="prompts to decode an answer of (100)")
     add = parser.add_argument_group("training").add_argument
     add("--epochs", type=above_zero, default=5, metavar="N", help="how often to read the pairs (default 5)")
-    add("--lr", type=above_zero, default=1e-3, metavar="RATE", help="highest learning rate (default 0.001)")
+    add("--lr", type=above_zero, metavar="RATE", help="highest learning rate (default: half of the model's own)")
     add("--batch-bytes", type=arguments.positive, default=1024, metavar="BYTES", help="text of a step (default 1024)")
     add("--seed", type=arguments.size, default=0, metavar="N", help="order of the pairs, start of adapters (0)")
     arguments.add_threads(parser)
@@ -93,6 +96,7 @@ def run_instruct(args: argparse.Namespace, terminal: Terminal) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     start, candidate = _start(args)
+    args.lr = args.lr or start.state.get("settings", {}).get("lr", _LR) / 2
     check_ranks(ways(args), start.model)
     found = [(way, _tuned(args, way, start, candidate, train, test, terminal)) for way in ways(args)]
     if found[0][1].n_too_long:
