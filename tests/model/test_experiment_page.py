@@ -302,3 +302,22 @@ def test_the_other_language_and_the_order_of_a_table(browser: Browser) -> None:
     browser.click("#table-positions th:nth-child(4) button")
     assert browser.texts("#table-positions tbody th")[0].startswith("rope")
     assert browser.texts("#table-positions tbody td:nth-child(4)")[0].startswith("2.2500")
+
+
+# -- the page of docs
+
+
+def test_the_row_in_the_docs_is_one_that_runs_could_take() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "experiments.md").read_text(encoding="utf-8")
+    code = re.findall(r"```python\n(.*?)```", text, re.S)[0]
+    names: dict[str, Any] = {}
+    exec(code, names)
+    (row,) = names["ROWS"]
+    assert row.decisive == {"tied", "own head"} == {arm.name for arm in row.arms}
+    assert all(claim.column in {column.key for column in row.columns} for claim in row.claims)
+
+
+def test_every_verdict_is_explained_in_the_docs() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "experiments.md").read_text(encoding="utf-8")
+    assert all(verdict in text for verdict in telling.VERDICTS)
+    assert telling.VERDICTS.keys() == telling.MEANINGS.keys() == page.SIGNS.keys()

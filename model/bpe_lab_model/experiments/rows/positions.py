@@ -19,17 +19,18 @@ POSITIONS = Experiment(
         Claim(
             {
                 "en": "Rotary positions carry over to longer text without trouble: reading on to four times the "
-                "training length beats starting anew in windows of that length.",
+                "training length beats starting anew in windows of that length",
                 "ko": "회전 위치는 더 긴 글에서도 문제없이 통한다. 학습 길이의 네 배까지 이어 읽는 편이 학습 길이의 "
-                "창으로 나누어 읽는 것보다 낫다.",
+                "창으로 나누어 읽는 것보다 낫다",
             },
             value="placing:rope_far",
+            among=("rope",),
             expected="lower",
         ),
         Claim(
             {
-                "en": "A bias by distance (ALiBi) carries over to longer text better than rotary positions.",
-                "ko": "거리에 따라 점수를 깎는 방식(ALiBi)은 회전 위치보다 긴 글에 더 잘 통한다.",
+                "en": "A bias by distance (ALiBi) carries over to longer text better than rotary positions",
+                "ko": "거리에 따라 점수를 깎는 방식(ALiBi)은 회전 위치보다 긴 글에 더 잘 통한다",
             },
             arm="alibi",
             base="rope",
@@ -37,24 +38,25 @@ POSITIONS = Experiment(
         ),
         Claim(
             {
-                "en": "With more data learned positions win over rotary ones.",
-                "ko": "자료가 많으면 학습하는 위치가 회전 위치를 이긴다.",
+                "en": "With more data learned positions win over rotary ones",
+                "ko": "자료가 많으면 학습하는 위치가 회전 위치를 이긴다",
             },
             arm="learned",
             base="rope",
         ),
         Claim(
             {
-                "en": "Learned positions lag behind rotary ones less, the more text is trained on.",
-                "ko": "학습하는 글이 많을수록 학습하는 위치는 회전 위치에 덜 뒤진다.",
+                "en": "Learned positions lag behind rotary ones less, the more text is trained on",
+                "ko": "학습하는 글이 많을수록 학습하는 위치는 회전 위치에 덜 뒤진다",
             },
             value="placing:learned_catching_up",
+            among=("learned", "rope"),
             expected="lower",
         ),
         Claim(
             {
-                "en": "Without positions a model predicts worse.",
-                "ko": "위치 정보가 없으면 예측이 나빠진다.",
+                "en": "Without positions a model predicts worse",
+                "ko": "위치 정보가 없으면 예측이 나빠진다",
             },
             arm="none",
             base="rope",
@@ -108,7 +110,8 @@ POSITIONS = Experiment(
         ),
     ),
     budgets=(0.25, 0.5, 1.0),
-    minutes=5.0,
+    screen=3,
+    minutes=3.0,
     note={
         "en": "Long texts are pieces of validation documents, four times the context; where no document is that long, "
         "documents of a domain are joined. A learned table has a place for each byte of the context, so it reads on "
@@ -129,8 +132,8 @@ ADD_OR_CONCAT = Experiment(
     claims=(
         Claim(
             {
-                "en": "Putting positions beside tokens doubles the model.",
-                "ko": "위치를 토큰 옆에 붙이면 모델이 두 배가 된다.",
+                "en": "Putting positions beside tokens doubles the model",
+                "ko": "위치를 토큰 옆에 붙이면 모델이 두 배가 된다",
             },
             value="placing:doubling",
             expected="same",
@@ -139,8 +142,8 @@ ADD_OR_CONCAT = Experiment(
         ),
         Claim(
             {
-                "en": "Side by side in the same width, token and position leave each other alone: the loss is lower.",
-                "ko": "같은 폭을 나누어 나란히 두면 토큰과 위치가 서로 방해하지 않아 손실이 낮아진다.",
+                "en": "Side by side in the same width, token and position leave each other alone: the loss is lower",
+                "ko": "같은 폭을 나누어 나란히 두면 토큰과 위치가 서로 방해하지 않아 손실이 낮아진다",
             },
             arm="concat-split",
             base="added",
@@ -148,8 +151,8 @@ ADD_OR_CONCAT = Experiment(
         ),
         Claim(
             {
-                "en": "Side by side at full width each, the loss is lower than with adding, on the same text.",
-                "ko": "저마다 온 폭으로 나란히 두면 같은 글을 학습했을 때 더하기보다 손실이 낮다.",
+                "en": "Side by side at full width each, the loss is lower than with adding, on the same text",
+                "ko": "저마다 온 폭으로 나란히 두면 같은 글을 학습했을 때 더하기보다 손실이 낮다",
             },
             arm="concat-wide",
             base="added",
@@ -157,10 +160,11 @@ ADD_OR_CONCAT = Experiment(
         ),
         Claim(
             {
-                "en": "At equal arithmetic too, side by side at full width beats adding.",
-                "ko": "같은 연산량으로 견주어도 저마다 온 폭으로 나란히 두는 쪽이 더하기보다 낫다.",
+                "en": "At equal arithmetic too, side by side at full width beats adding",
+                "ko": "같은 연산량으로 견주어도 저마다 온 폭으로 나란히 두는 쪽이 더하기보다 낫다",
             },
             value="placing:wide_at_equal_flops",
+            among=("concat-wide", "added"),
             expected="lower",
         ),
     ),
@@ -200,7 +204,7 @@ ADD_OR_CONCAT = Experiment(
         ),
     ),
     budgets=(0.5, 1.0, 2.0),
-    minutes=4.0,
+    minutes=2.0,
     note={
         "en": "concat-split gives half of the width to the token and half to the position; concat-wide gives each the "
         "whole width, so that the trunk is twice as wide and its blocks hold four times the parameters.",
