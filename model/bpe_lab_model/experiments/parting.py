@@ -55,7 +55,9 @@ def _tried(job: Job, lr: float, say: Say) -> Trained:
     n_bytes = max(job.options.get("trial_bytes", TRIAL_BYTES), job.settings().bytes_per_step)
     settings = replace(job.preset.settings((n_bytes,), lr, job.seed), **{**job.arm.training, "lr": lr})
     model = new_model(job, job.candidate())
-    return Trainer(model, Shards.open(job.shards), settings, None, lambda row: say(row.bytes / n_bytes, row.train_bpb)).run()
+    return Trainer(
+        model, Shards.open(job.shards), settings, None, lambda row: say(row.bytes / n_bytes, row.train_bpb)
+    ).run()
 
 
 def _part(say: Say, n: int, of: int, share: float, bpb: float) -> None:

@@ -44,7 +44,7 @@ WORDS = tuple("하늘 바다 나무 구름 바람 노래 아침 저녁 마을 �
 """What lines between are made of: sky, sea, tree, cloud, wind, song, morning, evening, and so on."""
 LESSON_KEYS = (1, 1, 2, 3, 4)
 """How many keys a document of a lesson has; each has one value there."""
-LESSON_FACTS = (1.0, 1.0, 1.0, 0.5, 0.5, 0.2)
+LESSON_FACTS = (1.0, 1.0, 1.0, 0.5, 0.5, 0.2, 0.05)
 """How many lines of a document are facts: the rarer, the farther apart."""
 READ_TOKENS = 256
 """Tokens that are read at a time: a bound on memory, since some position schemes make a number for each pair."""
@@ -181,12 +181,6 @@ class Recall:
     """Of the answer, which is one byte: -log2 of its probability; log2(10) = 3.32 for a guess among the ten."""
     n: int
 
-    def __add__(self, other: "Recall") -> "Recall":
-        """Return both together."""
-        n = self.n + other.n
-        means = ((self.n * getattr(self, x) + other.n * getattr(other, x)) / n for x in ("exact", "choice", "bits"))
-        return Recall((self.n * self.distance + other.n * other.distance) // n, *means, n)
-
 
 Read = Callable[[list[list[int]]], Tensor]
 """Rows of tokens, the end of text before each -> logits of the next one: (N, V)."""
@@ -266,7 +260,8 @@ def _last_logits(model: "GPT", rows: list[list[int]]) -> Iterator[Tensor]:
     for i, row in enumerate(rows):
         inputs[i, : len(row)] = torch.tensor(row)
     inputs = inputs.to(model.embedding.device)
-    ends, hidden = [len(row) - 1 for row in rows], {}
+    ends = [len(row) - 1 for row in rows]
+    hidden: dict[int, Tensor] = {}
     cache = Cache()
     for start in range(0, T, READ_TOKENS):
         states = model(inputs[:, start : start + READ_TOKENS], cache=cache)  # (B, n, d)

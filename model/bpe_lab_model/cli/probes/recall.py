@@ -30,8 +30,8 @@ def add_to(commands: arguments.Commands) -> None:
         "RUN",
         "whether a value that was given far before is said again",
         _EXAMPLE,
-        more="A line such as 물=7 is asked for again after lines of words, or after text of a file. A model of plain text "
-        "never learned this game: bpe-lab lm experiments run recall trains models for it.",
+        more="A line such as 물=7 is asked for again after lines of words, or after text of a file. A model of plain "
+        "text never learned this game: bpe-lab lm experiments run recall trains models for it.",
     )
     opening.add_checkpoint(parser)
     add = parser.add_argument_group("questions").add_argument
