@@ -5,7 +5,7 @@ folder/NAME/result.json
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,8 @@ class Finding:
     """`supported`, `contradicted`, `leans towards`, `leans against`, `not resolved`."""
     seeds_needed: int | None = None
     note: Said | None = None
+    what: Said = field(default_factory=dict)
+    """What a claim's own value is; empty for a difference of a column."""
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,8 @@ class Claim:
     value: str = ""
     """`module:function`: (records of one seed by (arm, budget)) -> float or None, judged against 0 instead of a
     difference."""
+    what: Said = field(default_factory=dict)
+    """With `value`: what the number is, with its unit, as in `doublings of text saved`."""
     among: tuple[str, ...] = ()
     """With `value`: the arms it is made of, which then have as many seeds as a claim needs; empty: all."""
     exact: bool = False

@@ -80,7 +80,7 @@ def _effect(finding: "Finding", result: "Result", lang: str) -> str:
     where = f"{finding.tokenizer}, " if finding.tokenizer else ""
     if not finding.base:
         value = signed(finding.effect, values.form_of(None, [finding.effect]))
-        measured = {"en": "measured", "ko": "잰 값"}[lang]
+        measured = finding.what.get(lang) or {"en": "measured", "ko": "잰 값"}[lang]
         return f"{where}{measured}: {value}; {_EXPECTED[finding.expected][lang]}"
     column = column_of(result, finding.column)
     title = values.in_language(column["title"], lang)

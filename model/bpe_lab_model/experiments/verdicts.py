@@ -143,6 +143,7 @@ def _finding(claim: Claim, m: _Measured, d: Difference | None, tokenizer: str) -
         verdict=verdict,
         seeds_needed=d.seeds_needed if d is not None and verdict == OPEN else None,
         note=note,
+        what=claim.what,
     )
 
 
