@@ -141,6 +141,7 @@ def result(**changes: Any) -> Result:
             _column("beyond", "beyond the context", "문맥 너머", better="lower"),
             _column("n_parameters", "parameters", "파라미터", ",d"),
             _column("memory_bytes", "memory", "메모리", "bytes", "lower"),
+            _column("excess", "beside windows", "창과의 차이", "+.4f"),
             _column("status", "how it ended", "끝난 모양", ""),
         ],
         cells=tuple(_cell(i, arm, m, n) for i, arm in enumerate(ARMS) for m, n in BUDGETS),

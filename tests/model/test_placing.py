@@ -231,10 +231,9 @@ def test_reading_on_of_rotary_positions_at_the_largest_budget() -> None:
 
 
 def test_points_of_figures() -> None:
-    one = record("learned", measures={"places": [[0.5, 2.0, 1.5], [3.75, None, 1.5]]}, flops=1.234e9)
+    one = record("learned", measures={"places": [[0.5, 2.0, 1.5], [3.75, None, 1.5]]})
     assert placing.read_points(one) == [(0.5, 2.0, "learned"), (3.75, None, "learned")]
     assert placing.excess_points(one) == [(0.5, 0.5, "learned"), (3.75, None, "learned")]
-    assert placing.flops_points(one) == [(1.2e9, pytest.approx(2.0), "learned")]
 
 
 def test_the_rows_name_every_scheme_and_both_ways_to_join() -> None:

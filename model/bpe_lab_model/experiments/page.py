@@ -121,7 +121,7 @@ def svg(result: "Result", i: int = 0, lang: str = "en") -> str:
         import vl_convert
     except ImportError as e:
         raise UnsupportedError("a figure needs the package vl-convert-python", "pip install 'bpe-lab[report]'") from e
-    drawn: str = vl_convert.vegalite_to_svg(figures.printed(prepared(result.figures[i], result.name), lang))
+    drawn: str = vl_convert.vegalite_to_svg(figures.printed(prepared(result.figures[i], result), lang))
     return _slim(drawn)
 
 
@@ -167,17 +167,33 @@ def figure_name(name: str, i: int = 0, lang: str = "en") -> str:
 
 def drawable(result: "Result") -> list[dict[str, Any]]:
     """Return the figures of a result that have points, as the report draws them."""
-    return [prepared(figure, f"{result.name}-{i}") for i, figure in enumerate(result.figures) if figure["rows"]]
+    drawn = [prepared(figure, result) for figure in result.figures if figure["rows"]]
+    return [{**figure, "id": f"{result.name}-{i}"} for i, figure in enumerate(drawn)]
 
 
-def prepared(figure: dict[str, Any], id: str) -> dict[str, Any]:
-    """Return a figure as the report draws it: an id, the digits that its spread needs, points where bars would lie."""
+def prepared(figure: dict[str, Any], result: "Result") -> dict[str, Any]:
+    """Return a figure as the report draws it.
+
+    Arms in the order of the table, the digits that the spread needs, and points where bars would not begin at 0.
+    """
     ys = [row["y"] for row in figure["rows"] if values.is_number(row.get("y"))]
     y = {"format": digits(ys), **figure["y"]} if ys else figure["y"]
     from_zero = not ys or (min(ys) <= max(ys) / 2 and figure["y"].get("type") != "log")
     kind = "bar" if figure["kind"] == "grouped-bar" and figures.series(figure) in ([""], []) else figure["kind"]
-    rows = [{**row, "series": _name(row.get("series", ""))} for row in figure["rows"]]
-    return {**figure, "id": id, "rows": rows, "kind": kind, "x": _across(figure), "y": y, "from_zero": from_zero}
+    rows = [{**row, "series": _name(row.get("series", ""))} for row in _in_order(figure["rows"], result)]
+    return {**figure, "rows": rows, "kind": kind, "x": _across(figure), "y": y, "from_zero": from_zero}
+
+
+def _in_order(rows: list[dict[str, Any]], result: "Result") -> list[dict[str, Any]]:
+    """Return points by the place of their arm in the table, then by what is measured across."""
+    places = {arm: i for i, arm in enumerate(dict.fromkeys(cell.arm for cell in result.cells))}
+
+    def place(row: dict[str, Any]) -> tuple[int, int, float]:
+        series, x = str(row.get("series", "")), row["x"]
+        arm = series if series in places else series.split(", ")[0]
+        return places.get(arm, len(places)), places.get(str(x), len(places)), x if values.is_number(x) else 0.0
+
+    return sorted(rows, key=place)
 
 
 def _name(series: Any) -> Any:

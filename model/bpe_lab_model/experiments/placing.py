@@ -182,11 +182,6 @@ def excess_points(record: RunRecord) -> list[tuple[float, float | None, str]]:
     return [(x, _less(read, window), record.label) for x, read, window in record.measures.get("places", [])]
 
 
-def flops_points(record: RunRecord) -> list[tuple[float, float | None, str]]:
-    """Return bits per byte against FLOPs of training, to two digits, so that seeds share a point."""
-    return [(float(f"{record.flops:.1e}"), value_of(record, "bpb"), record.label)] if record.flops else []
-
-
 # -- values of claims
 
 

@@ -85,7 +85,9 @@ def _effect(finding: "Finding", result: "Result", lang: str) -> str:
     column = column_of(result, finding.column)
     title = values.in_language(column["title"], lang)
     expected = f"; {_SAME[lang]}" if finding.expected == "same" else ""
-    relative = f" ({signed(finding.relative, '.1%')})" if finding.relative else ""
+    # A part of what is a difference itself, shown with its sign, would be a part of nearly nothing.
+    is_difference = column["form"].startswith("+")
+    relative = f" ({signed(finding.relative, '.1%')})" if finding.relative and not is_difference else ""
     told = _difference(finding, column["form"].lstrip("+"), lang)
     return f"{where}{title}{_at(finding, result, lang)}: {told}{relative}{expected}"
 

@@ -184,14 +184,13 @@ ADD_OR_CONCAT = Experiment(
     ),
     figures=(
         Figure(
-            "line",
-            {"en": "Loss by arithmetic", "ko": "연산량별 손실"},
+            "scatter",
+            {"en": "Loss by arithmetic, a dot a seed", "ko": "연산량별 손실(점 하나가 시드 하나)"},
             "flops",
             "bpb",
             {"en": "FLOPs of training", "ko": "학습 FLOPs"},
             _BPB,
             "arm",
-            points="placing:flops_points",
             x_log=True,
         ),
         Figure(
