@@ -27,6 +27,8 @@ _INIT = Experiment(
                 "ko": "출력층을 겸하는 임베딩 표를 0으로 시작하면 영영 움직이지 않는다",
             },
             value="geometry:rank_of_zeros",
+            what={"en": "rank of the table at the end", "ko": "학습이 끝났을 때 표의 계수(rank)"},
+            among=("zeros",),
             expected="same",
             margin=0.0,
             exact=True,
@@ -37,6 +39,8 @@ _INIT = Experiment(
                 "ko": "출력층이 따로 있어도 0으로 시작하면 아무것도 배우지 못한다",
             },
             value="geometry:rank_of_zeros_under_a_head",
+            what={"en": "rank of the table at the end", "ko": "학습이 끝났을 때 표의 계수(rank)"},
+            among=("zeros, own head",),
             expected="same",
             margin=0.0,
             exact=True,
@@ -47,6 +51,14 @@ _INIT = Experiment(
                 "ko": "출력층이 따로 있을 때, 난수 표는 0으로 시작한 표의 최종 손실에 더 빨리 이른다",
             },
             value="geometry:random_before_zeros",
+            what={
+                "en": "doublings of text saved on the way to the loss at which zeros end",
+                "ko": "0으로 시작한 표가 끝에 이르는 손실까지 아낀 텍스트(두 배 몇 번)",
+            },
+            among=(
+                "zeros, own head",
+                "normal 0.02, own head",
+            ),
             expected="higher",
         ),
         Claim(
@@ -55,6 +67,14 @@ _INIT = Experiment(
                 "ko": "난수 표는 1로 시작한 표의 최종 손실에 더 빨리 이른다",
             },
             value="geometry:random_before_ones",
+            what={
+                "en": "doublings of text saved on the way to the loss at which ones end",
+                "ko": "1로 시작한 표가 끝에 이르는 손실까지 아낀 텍스트(두 배 몇 번)",
+            },
+            among=(
+                "ones",
+                "normal 0.02",
+            ),
             expected="higher",
         ),
         Claim(
@@ -155,6 +175,7 @@ _LOOKUP = Experiment(
                 "ko": "조회한 값은 곱한 값과 비트까지 같다",
             },
             value="lookups:largest_difference",
+            what={"en": "largest difference of a value", "ko": "값의 가장 큰 차이"},
             expected="same",
             margin=0.0,
             exact=True,
@@ -162,6 +183,10 @@ _LOOKUP = Experiment(
         Claim(
             {"en": "Their gradients are equal but for rounding", "ko": "기울기도 반올림 오차 말고는 같다"},
             value="lookups:largest_gradient_difference",
+            what={
+                "en": "largest difference of a gradient, as a part of it",
+                "ko": "기울기의 가장 큰 차이(기울기에 대한 비율)",
+            },
             expected="same",
             margin=1e-5,
             exact=True,
@@ -179,6 +204,7 @@ _LOOKUP = Experiment(
                 "ko": "곱은 V배 비싸다. 곧 비용이 토큰 × d가 아니라 토큰 × V × d이다(두 배 오차 이내)",
             },
             value="lookups:dearer_than_said",
+            what={"en": "log10 of the measured ratio of times over V", "ko": "측정한 시간 비율을 V로 나눈 값의 log10"},
             expected="same",
             margin=0.301,
         ),
@@ -188,6 +214,7 @@ _LOOKUP = Experiment(
                 "ko": "곱의 시간은 V에 비례하여 는다(지수 1, 오차 0.2 이내)",
             },
             value="lookups:exponent",
+            what={"en": "exponent of time against V, less 1", "ko": "V에 대한 시간의 지수에서 1을 뺀 값"},
             expected="same",
             margin=0.2,
         ),

@@ -24,6 +24,11 @@ POSITIONS = Experiment(
                 "창으로 나누어 읽는 것보다 낫다",
             },
             value="placing:rope_far",
+            what={
+                "en": "bits per byte that reading on costs beside windows, from two to four lengths",
+                "ko": "학습 길이의 2~4배를 이어 읽을 때 창으로 나눠 읽을 때보다 더 드는 바이트당 비트",
+            },
+            among=("rope",),
             among=("rope",),
             expected="lower",
         ),
@@ -50,6 +55,14 @@ POSITIONS = Experiment(
                 "ko": "학습하는 글이 많을수록 학습하는 위치는 회전 위치에 덜 뒤진다",
             },
             value="placing:learned_catching_up",
+            what={
+                "en": "how the lag behind rope changes from the smallest to the largest budget, bits per byte",
+                "ko": "가장 적은 예산에서 가장 많은 예산으로 갈 때 rope에 뒤진 폭의 변화(바이트당 비트)",
+            },
+            among=(
+                "learned",
+                "rope",
+            ),
             among=("learned", "rope"),
             expected="lower",
         ),
@@ -136,6 +149,10 @@ ADD_OR_CONCAT = Experiment(
                 "ko": "위치를 토큰 옆에 붙이면 모델이 두 배가 된다",
             },
             value="placing:doubling",
+            what={
+                "en": "parameters over twice those with positions added, less 1",
+                "ko": "더할 때 매개변수의 두 배에 견준 비율에서 1을 뺀 값",
+            },
             expected="same",
             margin=0.1,
             exact=True,
@@ -164,6 +181,14 @@ ADD_OR_CONCAT = Experiment(
                 "ko": "같은 연산량으로 견주어도 저마다 온 폭으로 나란히 두는 쪽이 더하기보다 낫다",
             },
             value="placing:wide_at_equal_flops",
+            what={
+                "en": "bits per byte less those of adding, at equal FLOPs",
+                "ko": "같은 연산량에서 더할 때와의 바이트당 비트 차이",
+            },
+            among=(
+                "concat-wide",
+                "added",
+            ),
             among=("concat-wide", "added"),
             expected="lower",
         ),

@@ -27,6 +27,10 @@ _BATCH = Experiment(
                 "ko": "한 스텝을 여덟 조각으로 나누어 계산해도 기울기는 같다",
             },
             value="batches:largest_cut_difference",
+            what={
+                "en": "largest difference of a gradient, as a part of it",
+                "ko": "기울기의 가장 큰 차이(기울기에 대한 비율)",
+            },
             expected="same",
             margin=1e-5,
             exact=True,

@@ -23,6 +23,11 @@ _CLAIMS = (
             "쪽보다 끝부분을 더 잘 맞힌다",
         },
         value="truncating:rope_full_less_left",
+        what={
+            "en": "the whole text less the last context, bits per byte",
+            "ko": "글 전체를 읽을 때에서 마지막 문맥만 읽을 때를 뺀 바이트당 비트",
+        },
+        among=("rope",),
         expected="lower",
     ),
     Claim(
@@ -31,6 +36,11 @@ _CLAIMS = (
             "ko": "ALiBi는 긴 글에도 통한다: 전체를 읽는 쪽이 마지막 문맥만 읽는 쪽보다 낫다",
         },
         value="truncating:alibi_full_less_left",
+        what={
+            "en": "the whole text less the last context, bits per byte",
+            "ko": "글 전체를 읽을 때에서 마지막 문맥만 읽을 때를 뺀 바이트당 비트",
+        },
+        among=("alibi",),
         expected="lower",
     ),
     Claim(
@@ -39,6 +49,11 @@ _CLAIMS = (
             "ko": "위치 정보가 없으면 글이 길어져도 탈이 없다: 전체를 읽는 쪽이 마지막 문맥만 읽는 쪽보다 낫다",
         },
         value="truncating:none_full_less_left",
+        what={
+            "en": "the whole text less the last context, bits per byte",
+            "ko": "글 전체를 읽을 때에서 마지막 문맥만 읽을 때를 뺀 바이트당 비트",
+        },
+        among=("none",),
         expected="lower",
     ),
     Claim(
@@ -47,6 +62,11 @@ _CLAIMS = (
             "ko": "캐시를 밀어내며 읽어도(rope) 마지막 문맥을 새로 읽는 것과 바이트당 0.02비트 안에서 같다",
         },
         value="truncating:rope_rolling_less_left",
+        what={
+            "en": "rolling cache less the last context, bits per byte",
+            "ko": "캐시를 밀어낼 때에서 마지막 문맥만 읽을 때를 뺀 바이트당 비트",
+        },
+        among=("rope",),
         expected="same",
         margin=0.02,
     ),
@@ -57,6 +77,11 @@ _CLAIMS = (
             "ko": "어느 쪽을 자르느냐가 중요하다(rope): 글의 끝부분은 바로 앞 대신 글의 첫머리를 읽었을 때 더 비싸다",
         },
         value="truncating:rope_right_less_left",
+        what={
+            "en": "the beginning less the last context, bits per byte",
+            "ko": "첫머리를 읽을 때에서 마지막 문맥을 읽을 때를 뺀 바이트당 비트",
+        },
+        among=("rope",),
         expected="higher",
     ),
     Claim(
@@ -66,6 +91,11 @@ _CLAIMS = (
             "ko": "학습할 때 글을 조각내는 것과 추론할 때 글을 자르는 것은 바이트당 0.02비트 안에서 같다(rope)",
         },
         value="truncating:rope_chunked_less_left",
+        what={
+            "en": "training chunks less the last context, bits per byte",
+            "ko": "학습 조각으로 나눌 때에서 마지막 문맥만 읽을 때를 뺀 바이트당 비트",
+        },
+        among=("rope",),
         expected="same",
         margin=0.02,
     ),
