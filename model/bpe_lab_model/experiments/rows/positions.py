@@ -29,7 +29,6 @@ POSITIONS = Experiment(
                 "ko": "학습 길이의 2~4배를 이어 읽을 때 창으로 나눠 읽을 때보다 더 드는 바이트당 비트",
             },
             among=("rope",),
-            among=("rope",),
             expected="lower",
         ),
         Claim(
@@ -59,10 +58,6 @@ POSITIONS = Experiment(
                 "en": "how the lag behind rope changes from the smallest to the largest budget, bits per byte",
                 "ko": "가장 적은 예산에서 가장 많은 예산으로 갈 때 rope에 뒤진 폭의 변화(바이트당 비트)",
             },
-            among=(
-                "learned",
-                "rope",
-            ),
             among=("learned", "rope"),
             expected="lower",
         ),
@@ -185,10 +180,6 @@ ADD_OR_CONCAT = Experiment(
                 "en": "bits per byte less those of adding, at equal FLOPs",
                 "ko": "같은 연산량에서 더할 때와의 바이트당 비트 차이",
             },
-            among=(
-                "concat-wide",
-                "added",
-            ),
             among=("concat-wide", "added"),
             expected="lower",
         ),
