@@ -117,6 +117,7 @@ _INIT = Experiment(
         _starting("zeros, own head", "zeros", tied=False),
     ),
     budgets=(0.25, 0.5, 1.0),
+    minutes=4.0,
     columns=(
         _BPB,
         Column(
@@ -259,6 +260,7 @@ _LOOKUP = Experiment(
         ),
     ),
     screen=5,
+    minutes=1.0,
     smoke={"n_vocab": 128, "n_tokens": 16, "repeats": 3},
     note={
         "en": "Times are medians on one thread at the preset's width. The backward of a lookup writes a gradient of"
