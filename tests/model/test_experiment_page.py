@@ -275,12 +275,18 @@ def test_a_figure_for_documents_stands_alone(lang: str) -> None:
     assert all(f">{name}<" in drawn for name in ("rope", "learned", "alibi", "none"))  # the legend
 
 
+def test_a_slim_figure_keeps_what_it_says() -> None:
+    drawn = '<svg a="1"><g font-family="F" aria-label="x y" d="M0.123456,2"><text>0.00051</text></g></svg>'
+    assert page._slim(drawn) == '<svg font-family="F" a="1"><g d="M0.123,2"><text>0.00051</text></g></svg>'
+
+
 @needs_report
 def test_figures_and_records_are_written_by_the_experiments_name(tmp_path: Path) -> None:
     folder = tmp_path / "study"
     written = page.write_figures([result()], folder)
     assert sorted(path.name for path in written) == [
-        "positions-2.svg", "positions-3.svg", "positions.json", "positions.svg",
+        "positions-2.ko.svg", "positions-2.svg", "positions-3.ko.svg", "positions-3.svg",
+        "positions.json", "positions.ko.svg", "positions.svg",
     ]  # fmt: skip
     assert Result.from_json(json.loads((folder / "positions.json").read_text(encoding="utf-8"))) == result()
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _TEMPLATE = Path(__file__).parent / "page.html.j2"
 
+_LONG = re.compile(r"-?\d+\.\d{4,}")
+
 TITLE: "Said" = {"en": "How a language model works, tried out", "ko": "언어 모델은 어떻게 움직이는가: 직접 해 본 실험"}
 
 SIGNS = {
@@ -135,7 +137,7 @@ def _slim(svg: str) -> str:
     if named is None:
         return svg
     svg = svg.replace(named[0], "").replace("<svg ", f"<svg{named[0]} ", 1)
-    return re.sub(r"-?\d+\.\d{4,}", lambda number: f"{float(number[0]):.3f}", svg)
+    return re.sub(r"<[^>]*>", lambda tag: _LONG.sub(lambda number: f"{float(number[0]):.3f}", tag[0]), svg)
 
 
 def write_figures(results: "Sequence[Result]", folder: Path) -> list[Path]:
