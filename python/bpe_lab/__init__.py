@@ -11,6 +11,7 @@ from bpe_lab.errors import (
     TokenError,
     UnsupportedError,
 )
+from bpe_lab.extending import extend, learn_more
 from bpe_lab.tokenizer import Step, Tokenizer
 from bpe_lab.training import Progress, count_pieces, learn, train
 
@@ -30,6 +31,8 @@ __all__ = [
     "UnsupportedError",
     "__version__",
     "count_pieces",
+    "extend",
     "learn",
+    "learn_more",
     "train",
 ]

@@ -59,7 +59,7 @@ class Sampling(NamedTuple):
         Raises:
             ArgumentError: it is neither, or out of range.
         """
-        _check_numbers(sample_seed=seed)
+        check_numbers(sample_seed=seed)
         if text is None:
             return cls(seed=seed)
         found = re.fullmatch(r"\s*([0-9.]+)\s*([a-z]*)\s*", str(text).lower())
@@ -351,7 +351,7 @@ def learn(
     """
     if not len(counts):
         raise CorpusError("there are no pieces to learn from", "count a corpus first")
-    _check_numbers(vocab_size=vocab_size, min_frequency=min_frequency, max_token_bytes=max_token_bytes)
+    check_numbers(vocab_size=vocab_size, min_frequency=min_frequency, max_token_bytes=max_token_bytes)
     chosen = _pattern_of(counts, pattern)
     analyser = _analyser_of(counts, at)
     specials = _checked_specials(special_tokens)
@@ -376,7 +376,7 @@ def learn(
     learned = _core.train(counts, n_ids, alphabet.name, tie, min_frequency, max_token_bytes, watch, second)
     if strict_vocab and learned.n_ids + len(specials) < vocab_size:
         limits = (min_frequency, max_token_bytes)
-        raise CorpusError(*short_vocabulary(learned, len(specials), vocab_size, *limits))
+        raise CorpusError(*short_vocabulary(learned, learned.n_ids + len(specials), vocab_size, *limits))
     import json
 
     options: dict[str, object] = {
@@ -387,11 +387,11 @@ def learn(
     }
     if stages is not None:
         options["superword"] = str(stages)
-    tokenizer = learned.tokenizer(cut_by, specials, json.dumps(_provenance(counts, options, at)), analyser)
+    tokenizer = learned.tokenizer(cut_by, specials, json.dumps(books_of(counts, options, at)), analyser)
     return Tokenizer(tokenizer), learned
 
 
-def _check_numbers(**numbers: int | None) -> None:
+def check_numbers(**numbers: int | None) -> None:
     """Refuse what is no whole number from 0 that 63 bits hold; None is left to its meaning."""
     for name, value in numbers.items():
         if value is None:
@@ -425,7 +425,7 @@ def _checked_specials(special_tokens: Sequence[str]) -> list[str]:
 
 
 def short_vocabulary(
-    learned: Learned, n_special: int, vocab_size: int, min_frequency: int, max_token_bytes: int | None
+    learned: Learned, n_tokens: int, vocab_size: int, min_frequency: int, max_token_bytes: int | None
 ) -> tuple[str, str]:
     """Return the message and the hint for a vocabulary that stayed smaller than asked."""
     kind, count = learned.stop
@@ -436,7 +436,7 @@ def short_vocabulary(
         if max_token_bytes is not None
         else "no pair is left to merge"
     )
-    message = f"the vocabulary has {learned.n_ids + n_special} tokens instead of {vocab_size}: {reason}"
+    message = f"the vocabulary has {n_tokens} tokens instead of {vocab_size}: {reason}"
     if kind == "too-rare":
         return message, "use more text or a smaller vocabulary, or lower --min-frequency (min_frequency)"
     if max_token_bytes is not None:
@@ -447,7 +447,7 @@ def short_vocabulary(
 def _pattern_of(counts: PieceCounts, pattern: str | None) -> str:
     """Return the pattern that the pieces were cut with, which the one asked for must be."""
     recorded = counts.header.get("pattern")
-    if pattern is not None and recorded is not None and _recorded_form(pattern) != recorded:
+    if pattern is not None and recorded is not None and recorded_form(pattern) != recorded:
         raise ArgumentError(
             f"the pieces were cut with pattern {recorded!r}, not {pattern!r}",
             "leave the pattern out, or count again with the other one",
@@ -455,7 +455,8 @@ def _pattern_of(counts: PieceCounts, pattern: str | None) -> str:
     return pattern or (recorded or "o200k").removeprefix("regex:")
 
 
-def _recorded_form(pattern: str) -> str:
+def recorded_form(pattern: str) -> str:
+    """Return a pattern as the books of counts name it."""
     chosen = pattern_from(pattern)
     return chosen.name or f"regex:{chosen.tiktoken_regex}"
 
@@ -482,7 +483,8 @@ def _check_morphemes(counts: PieceCounts, morphemes: str | None) -> None:
         raise ArgumentError(f"the pieces were counted {how}, not by {morphemes}", "count the text again with morphemes")
 
 
-def _provenance(counts: PieceCounts, options: dict[str, object], at: str) -> dict[str, object]:
+def books_of(counts: PieceCounts, options: dict[str, object], at: str) -> dict[str, object]:
+    """Return what a tokenizer's file says of where it came from."""
     header = counts.header
     lines = (line.split(" ", 2) for line in header.get("corpus", "").splitlines())
     corpus = [{"name": name, "bytes": int(n_bytes), "sha256": digest} for digest, n_bytes, name in lines]
@@ -557,10 +559,8 @@ def train(
         counts = source
         _check_morphemes(counts, morphemes)
     elif texts is not None:
-        sampling = Sampling.parse(sample, sample_seed)
-        counts = _count_texts(
-            texts, pattern or "o200k", documents, sampling, threads, morphemes, superword is not None, hold_out
-        )
+        cut_by, has_second = pattern or "o200k", superword is not None
+        counts = count_texts(texts, cut_by, documents, sample, sample_seed, threads, hold_out, morphemes, has_second)
     else:
         assert source is not None
         counts = count_pieces(
@@ -593,16 +593,25 @@ def train(
     return tokenizer
 
 
-def _count_texts(
+def count_texts(
     texts: Iterable[str | bytes],
     pattern: str,
-    documents: str,
-    sampling: Sampling,
-    threads: int | None,
-    morphemes: str | None,
-    superword: bool,
-    hold_out: str | float | None,
+    documents: str = "file",
+    sample: str | float | None = None,
+    sample_seed: int = 0,
+    threads: int | None = None,
+    hold_out: str | float | None = None,
+    morphemes: str | None = None,
+    superword: bool = False,
 ) -> PieceCounts:
+    """Count the pieces of texts in memory; see `count_pieces`.
+
+    Raises:
+        ArgumentError: a text holds a lone surrogate, or a sample by size is asked for.
+    """
+    if isinstance(texts, (str, bytes)):
+        raise ArgumentError(f"texts must be a list of texts, got one {type(texts).__name__}", "put it in []")
+    sampling = Sampling.parse(sample, sample_seed)
     if sampling.size_bytes is not None:
         raise ArgumentError("texts in memory can be sampled by a fraction only", "write them to a file first")
     given: Iterable[bytes] = map(_utf8, texts)

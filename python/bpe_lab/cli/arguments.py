@@ -247,6 +247,15 @@ def size(text: str) -> int:
     return value
 
 
+def vocabulary(text: str) -> int | str:
+    """Read a size, or by how much a vocabulary grows.
+
+    >>> vocabulary("32k"), vocabulary("+8k")
+    (32000, '+8000')
+    """
+    return f"+{size(text[1:])}" if text.startswith("+") else size(text)
+
+
 def probability(text: str) -> float:
     """Read a number from 0 to 1."""
     try:

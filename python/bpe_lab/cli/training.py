@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ class Learning:
     """What is learned from the counts."""
 
     vocab_size: int
+    """In all."""
     unit: str
     tie: str
     min_frequency: int
@@ -33,6 +34,8 @@ class Learning:
     special_tokens: tuple[str, ...]
     at: str
     superword: str | None
+    base: "Tokenizer | None" = None
+    """Which grows; unit, order of ties and special tokens are its."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ def add_to(commands: arguments.Commands) -> None:
         run_train,
         "SOURCE ...",
         "train a tokenizer on text or on count files",
-        'bpe-lab train corpus.txt --vocab 32000\nbpe-lab train "news/*.jsonl.gz" --unit byte-char -o ko.bpe --trace 20',
+        'bpe-lab train corpus.txt --vocab 32000\nbpe-lab train "news/*.jsonl.gz" --unit byte-char -o ko.bpe --trace 20'
+        "\nbpe-lab train --extend base.json --vocab +8000 ko.txt -o more.json",
         more="Files, folders, globs or - for standard input; .txt, .jsonl, .gz, .zst. Count files are recognised.",
         spread="sources",
     )
@@ -77,22 +81,28 @@ def _learning_options(parser: arguments.Parser) -> None:
     add = group.add_argument
     add(
         "--vocab",
-        type=arguments.size,
-        default=arguments.DEFAULT_VOCABULARY,
+        type=arguments.vocabulary,
+        default=None,
         metavar="N",
-        help="ids in all, bytes and special tokens included: 32000 (default), 32k, 32Ki",
+        help="ids in all, bytes and special tokens included: 32000 (default), 32k, 32Ki; +8000: that many more than "
+        "--extend has",
+    )
+    add(
+        "--extend",
+        metavar="FILE|NAME",
+        help="learn on behind this tokenizer's merges: its ids stay as they are, new ones come after the last",
     )
     add("--strict-vocab", action="store_true", help="an error, and no file, if the merges run out before --vocab")
     add(
         "--unit",
         type=arguments.unit,
-        default="byte",
+        default=None,
         metavar="UNIT",
         help="what text is made of: byte; byte-char (no token cuts a character in its middle); "
         "syllable, syllable:all or syllable:seen=K; jamo or jamo-char, with :filler, :compat, :nfd-alias "
         "(default byte)",
     )
-    add("--tie", choices=arguments.TIES, default="hf", help="which of equally frequent pairs merges first")
+    add("--tie", choices=arguments.TIES, help="which of equally frequent pairs merges first (default hf)")
     add("--min-frequency", type=arguments.positive, default=1, metavar="N", help="a pair rarer than this never merges")
     add("--max-token-bytes", type=arguments.positive, metavar="N", help="no token is longer")
     add(
@@ -132,25 +142,100 @@ def plan_train(args: argparse.Namespace) -> TrainPlan:
     """
     from bpe_lab.cli import output
 
-    learning = Learning(
-        args.vocab,
-        args.unit,
-        args.tie,
+    learning = _learning(args)
+    if learning.base is None:
+        _check_vocabulary(learning)
+    count_plan = counting.plan_count(args, args.counts)
+    if learning.base is not None:
+        count_plan = _cut_by(learning.base, count_plan)
+    _check_at(args, count_plan)
+    out = args.out or _default_out(args, learning)
+    output.stdout_is_json(out, args.json)
+    if out == output.STDOUT and args.trace:
+        raise ArgumentError("--trace and -o - both want standard output", "give -o a file name")
+    output.check_tokenizer(out, args.force, count_plan.inputs)
+    return TrainPlan(count_plan, learning, out, args.force, args.strict_vocab, args.trace, args.json)
+
+
+def _learning(args: argparse.Namespace) -> Learning:
+    """Return what is to be learned: a vocabulary of its own, or more behind another's.
+
+    Raises:
+        ArgumentError: `--vocab +N` without `--extend`, or an option that says what the tokenizer that grows says.
+    """
+    if args.extend is not None:
+        return _growing(args)
+    wanted = arguments.DEFAULT_VOCABULARY if args.vocab is None else args.vocab
+    if isinstance(wanted, str):
+        raise ArgumentError(f"--vocab {wanted} is by how much a tokenizer grows", "say which one: --extend base.json")
+    return Learning(
+        wanted,
+        args.unit or "byte",
+        args.tie or "hf",
         args.min_frequency,
         args.max_token_bytes,
         arguments.special_tokens(args.special, args.no_special),
         args.at,
         _superword(args),
     )
-    _check_vocabulary(learning)
-    count_plan = counting.plan_count(args, args.counts)
-    _check_at(args, count_plan)
-    out = args.out or default_out([*args.sources, *args.counts][0], args.vocab)
-    output.stdout_is_json(out, args.json)
-    if out == output.STDOUT and args.trace:
-        raise ArgumentError("--trace and -o - both want standard output", "give -o a file name")
-    output.check_tokenizer(out, args.force, count_plan.inputs)
-    return TrainPlan(count_plan, learning, out, args.force, args.strict_vocab, args.trace, args.json)
+
+
+def _growing(args: argparse.Namespace) -> Learning:
+    from bpe_lab.cli.loading import load
+    from bpe_lab.extending import growing_pattern, n_new_tokens, same_unit
+
+    typed = {
+        "--tie": args.tie is not None,
+        "--special": bool(args.special),
+        "--no-special": args.no_special,
+        "--superword": args.superword is not None,
+        "--morphemes": args.morphemes is not None,
+        "--at": args.at != "train",
+    }
+    if given := [option for option, is_given in typed.items() if is_given]:
+        raise ArgumentError(f"{given[0]} does not go with --extend", f"leave out {given[0]}")
+    if args.vocab is None:
+        raise ArgumentError("--extend needs to know how far", "--vocab +8000 adds 8,000 ids")
+    base = load(args.extend, arguments.chosen_pattern(args) if _has_no_pattern(args.extend) else None)
+    growing_pattern(base)
+    same_unit(base, args.unit)
+    size = base.n_tokens + n_new_tokens(base, args.vocab)
+    specials = tuple(base.special_tokens)
+    return Learning(size, base.unit, "hf", args.min_frequency, args.max_token_bytes, specials, "train", None, base)
+
+
+def _has_no_pattern(name: str) -> bool:
+    """Tell whether this is a rank file of no known name: what is typed says how it cuts."""
+    from bpe_lab import _core
+    from bpe_lab.interop.published import PUBLISHED
+
+    path = Path(name)
+    if name in PUBLISHED or not path.is_file() or path.name.removesuffix(".tiktoken") in PUBLISHED:
+        return False
+    with path.open("rb") as f:
+        return _core.detect_format(f.read(1 << 16)) == "tiktoken"
+
+
+def _cut_by(base: "Tokenizer", plan: counting.CountPlan) -> counting.CountPlan:
+    """Return the plan with the pattern of the tokenizer that grows.
+
+    Raises:
+        ArgumentError: another one was typed.
+    """
+    from bpe_lab.training import recorded_form
+
+    if plan.pattern is not None and recorded_form(plan.pattern) != recorded_form(base.pattern):
+        raise ArgumentError(
+            f"the tokenizer that grows cuts with pattern {base.pattern!r}, not {plan.pattern!r}",
+            "leave the pattern out",
+        )
+    return replace(plan, pattern=base.pattern)
+
+
+def _default_out(args: argparse.Namespace, learning: Learning) -> str:
+    if learning.base is None:
+        return default_out([*args.sources, *args.counts][0], learning.vocab_size)
+    return default_out(args.extend, learning.vocab_size)
 
 
 def _superword(args: argparse.Namespace) -> str | None:
@@ -213,7 +298,7 @@ def default_out(source: str, vocab_size: int) -> str:
     if source == "-":
         return f"stdin-{vocab_size}.bpe"
     name = Path(source).name or Path(source).resolve().name
-    for suffix in (".gz", ".zst", ".txt", ".jsonl", ".tsv", ".counts"):
+    for suffix in (".gz", ".zst", ".txt", ".jsonl", ".tsv", ".counts", ".json", ".bpe", ".tiktoken"):
         name = name.removesuffix(suffix)
     kept = "".join(c for c in name if c not in "*?[]").strip(".-_ ")
     return f"{kept or 'corpus'}-{vocab_size}.bpe"
@@ -231,9 +316,9 @@ def run_train(args: argparse.Namespace, terminal: Terminal) -> int:
         counted = time.monotonic()
         tokenizer, learned = _learn(plan, counts, watch)
     finished = time.monotonic()
-    shortage = _shortage(plan, learned)
+    shortage = _shortage(plan, learned, tokenizer)
     terminal.say(counting.told(counts, counted - started))
-    terminal.say(_told(learned, counts, finished - counted))
+    terminal.say(_told(plan, learned, counts, finished - counted))
     if shortage:
         terminal.warn(*shortage)
     paths = _save(plan, tokenizer, terminal)
@@ -247,9 +332,12 @@ def run_train(args: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def _learn(plan: TrainPlan, counts: "PieceCounts", watch: "Watch | None") -> "tuple[Tokenizer, Learned]":
-    from bpe_lab import learn
+    from bpe_lab import learn, learn_more
 
     what = plan.learning
+    if what.base is not None:
+        limits = {"min_frequency": what.min_frequency, "max_token_bytes": what.max_token_bytes}
+        return learn_more(what.base, counts, what.vocab_size, **limits, progress=watch)  # type: ignore[arg-type]
     return learn(
         counts,
         what.vocab_size,
@@ -265,25 +353,27 @@ def _learn(plan: TrainPlan, counts: "PieceCounts", watch: "Watch | None") -> "tu
     )
 
 
-def _shortage(plan: TrainPlan, learned: "Learned") -> tuple[str, str] | None:
+def _shortage(plan: TrainPlan, learned: "Learned", tokenizer: "Tokenizer") -> tuple[str, str] | None:
     """Return message and hint where the merges ran out; raise it under `--strict-vocab`."""
     from bpe_lab.training import short_vocabulary
 
-    n_special = len(plan.learning.special_tokens)
-    if learned.n_ids + n_special >= plan.learning.vocab_size:
+    n_tokens, wanted = tokenizer.n_tokens, plan.learning.vocab_size
+    if n_tokens >= wanted:
         return None
-    limits = (plan.learning.min_frequency, plan.learning.max_token_bytes)
-    message, hint = short_vocabulary(learned, n_special, plan.learning.vocab_size, *limits)
+    message, hint = short_vocabulary(
+        learned, n_tokens, wanted, plan.learning.min_frequency, plan.learning.max_token_bytes
+    )
     if plan.strict:
         raise StrictVocabularyError(message, f"{hint}; or leave out --strict-vocab")
     return message, hint
 
 
-def _told(learned: "Learned", counts: "PieceCounts", seconds: float) -> str:
+def _told(plan: TrainPlan, learned: "Learned", counts: "PieceCounts", seconds: float) -> str:
     per_token = counts.total_bytes / max(1, learned.n_tokens)
     across = f", {learned.superwords[0]:,} of them across pieces," if learned.superwords else ""
+    behind = f" behind those of {plan.learning.base.n_tokens:,} tokens" if plan.learning.base else ""
     return (
-        f"learned {learned.n_merges:,} merges{across} in {duration(seconds)}: "
+        f"learned {learned.n_merges:,} merges{across}{behind} in {duration(seconds)}: "
         f"{learned.n_tokens_before:,} -> {learned.n_tokens:,} tokens, {per_token:.2f} bytes a token"
     )
 
@@ -331,6 +421,7 @@ def _report(plan: TrainPlan, tokenizer: "Tokenizer", learned: "Learned", counts:
     report: dict[str, Any] = {
         "tokens": tokenizer.n_tokens,
         "tokens_wanted": plan.learning.vocab_size,
+        "tokens_before": plan.learning.base.n_tokens if plan.learning.base else None,
         "merges": learned.n_merges,
         "superwords": learned.superwords[0] if learned.superwords else None,
         "stop": learned.stop[0],

@@ -5,14 +5,17 @@
 //! | `specials` | finds special tokens in text |
 //! | `batch` | spreads documents over threads |
 //! | `edges` | encodes with places that no token may cross, and says who finds them |
+//! | `extend` | the same tokenizer with more merges |
 //! | `spans` | byte ends of tokens to characters |
 
 mod batch;
 mod edges;
+mod extend;
 mod spans;
 mod specials;
 
 pub use edges::Analyser;
+pub use extend::Growth;
 pub use spans::char_spans_into;
 pub use specials::{Special, SpecialRule};
 

@@ -66,6 +66,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<tokenizer::PyTokenizer>()?;
     m.add_class::<tokenizer::PyStreamDecoder>()?;
     m.add_function(wrap_pyfunction!(training::train, m)?)?;
+    m.add_function(wrap_pyfunction!(training::extend, m)?)?;
     m.add_function(wrap_pyfunction!(detect_format, m)?)?;
     hangul::add_to(m)?;
     m.add_function(wrap_pyfunction!(measure::kinds_of, m)?)?;

@@ -1,14 +1,15 @@
 //! Counts to merges.
 
 use crate::corpus::{PyPattern, PyPieceCounts};
-use crate::errors::{OrRaise, exception, raise};
+use crate::errors::{OrRaise, exception};
 use crate::tokenizer::PyTokenizer;
 use bpe_lab_core::merges::{Merges, Rule};
-use bpe_lab_core::tokenizer::{Analyser, Special, Tokenizer};
+use bpe_lab_core::tokenizer::{Analyser, Growth, Special, Tokenizer};
 use bpe_lab_core::train::{
     Learned, Progress, Stop, Superwords, TieBreak, TrainOptions, TwoStages, train as learn, train_superwords,
 };
 use bpe_lab_core::unit::Unit;
+use bpe_lab_core::vocab::Vocab;
 use bpe_lab_core::{ErrorKind, TokenId};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -27,6 +28,8 @@ pub(crate) struct PyLearned {
     unit: Unit,
     /// Merges of stage one and tokens between the stages, where superwords were learned.
     stages: Option<(usize, u64)>,
+    /// The vocabulary with what was learned, where another one grew.
+    grown: Option<Vocab>,
 }
 
 #[pymethods]
@@ -38,7 +41,7 @@ impl PyLearned {
 
     #[getter]
     fn n_ids(&self) -> usize {
-        self.learned.n_ids()
+        self.grown.as_ref().map_or_else(|| self.learned.n_ids(), Vocab::n_ids)
     }
 
     /// Merges learned across pieces, and tokens when that began; None where that was not asked for.
@@ -72,7 +75,10 @@ impl PyLearned {
 
     /// The first merges: left and right as bytes, count when merged, tokens left.
     fn trace<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Vec<TraceRow<'py>>> {
-        let vocab = bpe_lab_core::vocab::Vocab::derive(&self.merges().or_raise(py)?).or_raise(py)?;
+        let vocab = match &self.grown {
+            Some(vocab) => vocab.clone(),
+            None => Vocab::derive(&self.merges().or_raise(py)?).or_raise(py)?,
+        };
         let bytes = |id: TokenId| {
             let mut out = Vec::new();
             self.unit.bytes_into(vocab.spelling(id).unwrap_or_default(), &mut out);
@@ -95,8 +101,7 @@ impl PyLearned {
         let first = self.learned.n_ids();
         let specials = special_tokens.into_iter().enumerate();
         let specials = specials.map(|(i, text)| Special { text, id: TokenId((first + i) as u32) }).collect();
-        let provenance = serde_json::from_str(provenance_json)
-            .map_err(|e| exception(py, "ArgumentError", &format!("provenance is no JSON object: {e}"), None))?;
+        let provenance = provenance_of(py, provenance_json)?;
         let (unit, pattern, merges) = (self.unit.clone(), pattern.0.clone(), self.merges().or_raise(py)?);
         let analyser = analyser.map(|(name, version)| Analyser { name, version });
         let made = py.detach(|| Tokenizer::new(unit, pattern, merges, specials, provenance)).or_raise(py)?;
@@ -135,32 +140,66 @@ pub(crate) fn train(
     let counts = &counts.0;
     let unit = py.detach(|| unit.resolve(counts.iter()));
     let options = TrainOptions { n_ids, unit: unit.clone(), tie, min_frequency, max_token_bytes };
+    let (learned, stages) = watched(py, watch, |watch| match superword {
+        None => learn(counts, &options, watch).map(|learned| (learned, None)),
+        Some((n_ids_first, max_spaces)) => {
+            let how = Superwords { n_ids_first, max_spaces };
+            let two = train_superwords(counts, &options, how, watch);
+            two.map(|TwoStages { learned, n_steps_first, n_tokens_between }| {
+                (learned, Some((n_steps_first, n_tokens_between)))
+            })
+        }
+    })?;
+    Ok(PyLearned { learned, unit, stages, grown: None })
+}
+
+/// Learns merges behind those of `base`, and gives the tokenizer that has both. `watch` as in `train`.
+#[pyfunction]
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn extend(
+    py: Python<'_>,
+    base: &Bound<'_, PyTokenizer>,
+    counts: &Bound<'_, PyPieceCounts>,
+    n_new: usize,
+    min_frequency: u64,
+    max_token_bytes: Option<usize>,
+    provenance_json: &str,
+    watch: Option<Py<PyAny>>,
+) -> PyResult<(PyTokenizer, PyLearned)> {
+    let provenance = provenance_of(py, provenance_json)?;
+    let (base, counts) = (base.get().inner(), counts.try_borrow()?);
+    let (counts, growth) = (&counts.0, Growth { n_new, min_frequency, max_token_bytes });
+    let (made, learned) = watched(py, watch, |watch| base.extended(counts, growth, provenance, watch))?;
+    let (unit, grown) = (base.unit().clone(), Some(made.vocab().clone()));
+    Ok((PyTokenizer::new(made), PyLearned { learned, unit, stages: None, grown }))
+}
+
+fn provenance_of(py: Python<'_>, json: &str) -> PyResult<serde_json::Map<String, serde_json::Value>> {
+    serde_json::from_str(json)
+        .map_err(|e| exception(py, "ArgumentError", &format!("provenance is no JSON object: {e}"), None))
+}
+
+/// Works without the GIL, and asks Python now and then whether to go on.
+fn watched<T: Send>(
+    py: Python<'_>,
+    ask: Option<Py<PyAny>>,
+    work: impl FnOnce(&mut dyn FnMut(Progress) -> bool) -> bpe_lab_core::Result<T> + Send,
+) -> PyResult<T> {
     let mut stopped = None;
     let result = py.detach(|| {
         let mut last = Instant::now();
-        let mut watch = |progress| {
+        work(&mut |progress| {
             if last.elapsed() < PULSE {
                 return true;
             }
             last = Instant::now();
-            stopped = Python::attach(|py| pulse(py, watch.as_ref(), progress)).err();
+            stopped = Python::attach(|py| pulse(py, ask.as_ref(), progress)).err();
             stopped.is_none()
-        };
-        match superword {
-            None => learn(counts, &options, &mut watch).map(|learned| (learned, None)),
-            Some((n_ids_first, max_spaces)) => {
-                let how = Superwords { n_ids_first, max_spaces };
-                let two = train_superwords(counts, &options, how, &mut watch);
-                two.map(|TwoStages { learned, n_steps_first, n_tokens_between }| {
-                    (learned, Some((n_steps_first, n_tokens_between)))
-                })
-            }
-        }
+        })
     });
     match (result, stopped) {
-        (Ok((learned, stages)), _) => Ok(PyLearned { learned, unit, stages }),
         (Err(e), Some(stop)) if e.kind() == ErrorKind::Interrupted => Err(stop),
-        (Err(e), _) => Err(raise(py, e)),
+        (result, _) => result.or_raise(py),
     }
 }
 

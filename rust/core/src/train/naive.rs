@@ -3,7 +3,7 @@
 //! Not for use on a corpus: a merge costs the whole of it. It is what [`train`](super::train) is tested against.
 
 use super::tokens::n_spaces;
-use super::{Learned, Step, Stop, Superwords, TrainOptions, TwoStages};
+use super::{Base, Learned, Step, Stop, Superwords, TokensOf, TrainOptions, TwoStages};
 use crate::count::{PieceCounts, Record};
 use crate::merges::Merge;
 use crate::{Error, Pair, Result, Symbol, TokenId};
@@ -45,6 +45,31 @@ pub fn train_superwords(counts: &PieceCounts, options: &TrainOptions, superwords
     learned.steps.extend(steps);
     learned.stop = stop;
     Ok(TwoStages { learned, n_steps_first, n_tokens_between })
+}
+
+/// Learns the same as [`extend`](super::extend()).
+///
+/// # Errors
+/// As there, less the interruption.
+pub fn extend(
+    counts: &PieceCounts,
+    base: Base<'_>,
+    options: &TrainOptions,
+    tokens_of: &mut TokensOf<'_>,
+) -> Result<Learned> {
+    base.check(counts, options)?;
+    let mut word = |(piece, weight): (&[u8], u64)| {
+        let mut ids = Vec::new();
+        tokens_of(piece, &mut ids);
+        Word { tokens: ids.iter().map(|&id| Token { id: TokenId(id), before_wall: false }).collect(), weight }
+    };
+    let mut words: Vec<Word> = counts.iter().map(&mut word).collect();
+    let spelling = |id| base.vocab.spelling(TokenId(id as u32)).unwrap_or_default().to_vec();
+    let mut spellings: Vec<Vec<Symbol>> = (0..base.first_free).map(spelling).collect();
+    let n_tokens_before = n_tokens(&words)?;
+    let (steps, stop) =
+        learn(&mut words, &mut spellings, options, |spelling| !base.refuses(spelling) && may_merge(options, spelling))?;
+    Ok(Learned { base_ids: base.base_ids.to_vec(), steps, n_tokens_before, stop })
 }
 
 /// Merges the commonest pair whose result is `allowed`, and again.

@@ -8,7 +8,7 @@
 //! id, and rustbpe, which would not, agree. Nor does it matter in which text the two places lie, as long as the same merges
 //! were made in both: it holds over both stages of [`superwords`](super::superwords).
 
-use super::TrainOptions;
+use super::{Base, TrainOptions};
 use crate::{Symbol, TokenId};
 
 /// What each id is made of.
@@ -16,6 +16,8 @@ pub(super) struct Tokens<'a> {
     options: &'a TrainOptions,
     /// Most spaces in a token that is made from now on.
     max_spaces: Option<usize>,
+    /// Whose ids came first, where there are such.
+    base: Option<Base<'a>>,
     parts: Vec<Parts>,
     /// Room for one candidate: what is left to spell out, the last part first, and what is spelled.
     rest: Vec<u32>,
@@ -25,6 +27,8 @@ pub(super) struct Tokens<'a> {
 #[derive(Clone, Copy)]
 enum Parts {
     Base(Symbol),
+    /// Spelled by the vocabulary that grows, or a hole.
+    Old,
     Merged(u32, u32),
 }
 
@@ -34,7 +38,13 @@ impl<'a> Tokens<'a> {
         for (symbol, id) in base_ids.iter().enumerate() {
             parts[id.0 as usize] = Parts::Base(Symbol(symbol as u32));
         }
-        Self { options, max_spaces: None, parts, rest: Vec::new(), symbols: Vec::new() }
+        Self { options, max_spaces: None, base: None, parts, rest: Vec::new(), symbols: Vec::new() }
+    }
+
+    /// The ids of `base`, and those that it has no use for below the first free one.
+    pub(super) fn after(options: &'a TrainOptions, base: Base<'a>) -> Self {
+        let parts = vec![Parts::Old; base.first_free];
+        Self { options, max_spaces: None, base: Some(base), parts, rest: Vec::new(), symbols: Vec::new() }
     }
 
     /// The same with a bound for the spaces in a token.
@@ -56,11 +66,13 @@ impl<'a> Tokens<'a> {
     /// Whether `left` and `right` may become one token.
     pub(super) fn may_merge(&mut self, left: u32, right: u32) -> bool {
         let options = self.options;
-        if options.unit.allows_all() && options.max_token_bytes.is_none() && self.max_spaces.is_none() {
+        let all = options.unit.allows_all() && options.max_token_bytes.is_none();
+        if all && self.max_spaces.is_none() && self.base.is_none() {
             return true;
         }
         self.spell(left, right);
         options.unit.allows(&self.symbols)
+            && self.base.is_none_or(|base| !base.refuses(&self.symbols))
             && self.max_spaces.is_none_or(|max| n_spaces(&self.symbols) <= max)
             && options.max_token_bytes.is_none_or(|max| options.unit.n_bytes(&self.symbols) <= max)
     }
@@ -73,6 +85,10 @@ impl<'a> Tokens<'a> {
         while let Some(id) = self.rest.pop() {
             match self.parts[id as usize] {
                 Parts::Base(symbol) => self.symbols.push(symbol),
+                Parts::Old => {
+                    let spelling = self.base.and_then(|base| base.vocab.spelling(TokenId(id)));
+                    self.symbols.extend_from_slice(spelling.unwrap_or_default());
+                }
                 Parts::Merged(left, right) => self.rest.extend([right, left]),
             }
         }
