@@ -15,6 +15,7 @@ from bpe_lab.errors import ArgumentError, BpeLabError, CorpusError, FileError
 if TYPE_CHECKING:
     from bpe_lab.runs import RunRecord, Scored
     from bpe_lab.shards import Shards
+    from bpe_lab_model.checkpoint import Checkpoint
     from bpe_lab_model.gpt import GPT, Config
     from bpe_lab_model.progress import Progress
     from bpe_lab_model.training import Settings, Trained, Trainer
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _EXAMPLE = """\
 bpe-lab lm train shards/ -o run/
 bpe-lab lm train shards/ -o run/ --resume
+bpe-lab lm train more-shards/ -o run2/ --from run/ --new-rows mean
 torchrun --nproc-per-node 8 -m bpe_lab lm train shards/ -o run/ --preset gpu-m"""
 
 _SMALL_BYTES = 1_000_000
@@ -41,6 +43,9 @@ _CHOICES = {
 }
 """Named here so that --help needs no torch; a test holds them against the model's."""
 
+_NEW_ROWS = ("mean", "byte-keyed", "normal")
+"""Likewise."""
+
 
 def add_to(commands: arguments.Commands) -> None:
     """Add `train`."""
@@ -56,10 +61,23 @@ def add_to(commands: arguments.Commands) -> None:
     )
     parser.add_argument("shards", metavar="SHARDS", help="a folder that bpe-lab shards wrote")
     parser.add_argument("-o", "--out", metavar="RUN", help="the folder of the run")
+    _add_continuing(parser)
     _add_model(parser)
     _add_training(parser)
     _add_running(parser)
     arguments.add_json(parser)
+
+
+def _add_continuing(parser: arguments.Parser) -> None:
+    add = parser.add_argument_group("continued pre-training").add_argument
+    add("--from", dest="came_from", metavar="RUN", help="begin with this model's weights: a run or one of its steps/")
+    add("--tokenizer", metavar="FILE", help="that of the shards, where they hold no copy")
+    add(
+        "--new-rows",
+        choices=_NEW_ROWS,
+        help="where the tokenizer has grown (bpe-lab train --extend), how rows of new tokens begin: mean of the rows "
+        "of the tokens they are made of (default), from the hash of their bytes, or at random",
+    )
 
 
 def _add_model(parser: arguments.Parser) -> None:
@@ -171,6 +189,7 @@ def _check(args: argparse.Namespace) -> None:
         raise ArgumentError("--bytes and --epochs both say how much to train on", "give one of them")
     if args.resume and (args.force or args.bench):
         raise ArgumentError("--resume goes with neither --force nor --bench", "leave one of them out")
+    _check_continuing(args)
     if args.bench or not args.out:
         return
     from bpe_lab_model.checkpoint import newest
@@ -185,6 +204,23 @@ def _check(args: argparse.Namespace) -> None:
         raise FileError(f"{run} holds the log of a run that saved no checkpoint", "begin anew with --force")
     if args.resume and not there:
         raise FileError(f"{run} holds no checkpoint to go on from", "leave out --resume to begin")
+
+
+def _check_continuing(args: argparse.Namespace) -> None:
+    """Refuse what does not go with `--from`, and what needs it."""
+    if args.came_from is None:
+        if given := [o for o, value in (("--new-rows", args.new_rows), ("--tokenizer", args.tokenizer)) if value]:
+            raise ArgumentError(f"{given[0]} is about going on from a checkpoint", "name it: --from RUN")
+        return
+    if args.resume:
+        raise ArgumentError(
+            "--resume goes on with a run, --from begins one with a model's weights", "leave one of them out"
+        )
+    shape = ("preset", "n_layers", "n_heads", "d_model", "context_bytes", "position", "norm", "feed_forward", "head")
+    if typed := [name for name in shape if getattr(args, name) is not None]:
+        raise ArgumentError(
+            f"the model is the checkpoint's, so its {typed[0]} is too", "leave out options of the model"
+        )
 
 
 def _open(folder: str) -> "Shards":
@@ -211,6 +247,8 @@ def _trainer(args: argparse.Namespace, shards: "Shards", world: Any) -> "Trainer
         refuse_other_tokenizer(saved, shards)
         settings = _changed(settings_from(saved.state), args, shards)
         model = GPT(_config(args, saved.config))
+    elif args.came_from:
+        model, settings = _continued(args, shards)
     else:
         config, settings = _planned(args, shards)
         model = _fresh(config, shards, settings.objective)
@@ -223,6 +261,46 @@ def _trainer(args: argparse.Namespace, shards: "Shards", world: Any) -> "Trainer
         if args.force:
             _clear(run)
     return trainer
+
+
+def _continued(args: argparse.Namespace, shards: "Shards") -> "tuple[GPT, Settings]":
+    """Return a checkpoint's model, grown where the tokenizer has, and its settings for one reading of the shards.
+
+    Raises:
+        FormatError: the shards are of a tokenizer that is no extension of the checkpoint's.
+    """
+    from bpe_lab_model.checkpoint import load
+    from bpe_lab_model.gpt import GPT
+    from bpe_lab_model.training import settings_from
+
+    saved = load(args.came_from)
+    settings = replace(settings_from(saved.state), total_bytes=shards.split("train").n_bytes)
+    settings = _changed(settings, args, shards)
+    if args.bench:
+        settings = replace(settings, total_bytes=args.bench * settings.bytes_per_step)
+    model = saved.model if saved.fingerprint == shards.fingerprint else _grown(args, saved, shards)
+    if args.dropout is not None:
+        same = GPT(_config(args, model.config))
+        same.load_state_dict(model.state_dict())
+        model = same
+    return model, settings
+
+
+def _grown(args: argparse.Namespace, saved: "Checkpoint", shards: "Shards") -> "GPT":
+    """Return the checkpoint's model with rows for the tokens that are new in the shards' tokenizer."""
+    from bpe_lab.tokenizer import Tokenizer
+    from bpe_lab_model.growing import grown
+
+    if saved.tokenizer_path is None:
+        raise FileError(
+            f"{saved.folder} holds no copy of its tokenizer, so nothing tells whether the shards' extends it",
+            "give shards of the tokenizer that it was trained with",
+        )
+    old = Tokenizer.load(saved.tokenizer_path)
+    new = Tokenizer.load(args.tokenizer) if args.tokenizer else shards.load_candidate().tokenizer
+    if new is None or new.fingerprint != shards.fingerprint:
+        raise ArgumentError(f"{args.tokenizer} is not the tokenizer of {args.shards}", "leave out --tokenizer")
+    return grown(saved.model, old, new, args.new_rows or "mean", args.seed)
 
 
 def _planned(args: argparse.Namespace, shards: "Shards") -> "tuple[Config, Settings]":
@@ -347,7 +425,9 @@ def _finish(args: argparse.Namespace, trainer: "Trainer", trained: "Trained", te
 
     run = Path(args.out)
     scored = _score(trainer, terminal) if trained.status == "ok" else None
-    made = record(trainer, trained, scored, preset=args.preset or "cpu-nano")
+    came_from = {"came_from": args.came_from, "new_rows": args.new_rows or "mean"} if args.came_from else None
+    preset = args.preset or ("continued" if args.came_from else "cpu-nano")
+    made = record(trainer, trained, scored, preset=preset, training=came_from)
     run.mkdir(parents=True, exist_ok=True)
     path = write_record(run, "run", made)
     if trained.status == "diverged":
