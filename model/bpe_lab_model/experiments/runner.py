@@ -137,6 +137,7 @@ class Entry:
             preset.config(self.candidate.n_ids + (not has_eos) + extra, seed, **self.arm.model),
             self.order.place / "jobs" / f"{self.slug}-{seed}",
             self.options,
+            self.order.corpus.domains,
             None if isinstance(self.candidate, Ours) else self.candidate,
         )
 
@@ -210,7 +211,7 @@ def arms(order: Order) -> Iterator[Arm]:
 
 
 def smaller(recipe: str, preset: Preset) -> str:
-    """Return a recipe with the vocabulary of preset `smoke`, which has no text for a large one.
+    """Return a recipe with the vocabulary of preset `smoke`, superwords within it.
 
     >>> from bpe_lab_model.presets import PRESETS
     >>> smaller("unit=jamo,vocab=2048", PRESETS["smoke"])
@@ -218,7 +219,8 @@ def smaller(recipe: str, preset: Preset) -> str:
     """
     if preset.name != SMOKE:
         return recipe
-    return re.sub(r"(vocab=)(\d+)", lambda m: m[1] + str(min(int(m[2]), preset.sizes[0])), recipe)
+    most = {"vocab": preset.sizes[0], "superword": preset.sizes[0] * 3 // 4}
+    return re.sub(r"(vocab|superword)=(\d+)", lambda m: f"{m[1]}={min(int(m[2]), most[m[1]])}", recipe)
 
 
 def _entry(order: Order, arm: Arm, shelf: Shelf) -> Entry:

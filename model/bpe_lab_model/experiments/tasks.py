@@ -51,6 +51,8 @@ class Job:
     """Its own, for what it keeps between stops; taken away when it is done."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """The arm's, with those of preset `smoke` over them where that runs."""
+    domains: tuple[str, ...] = ()
+    """Names of the text's domains, in the order in which arms call them `1` and `2`."""
     carried: "Candidate | None" = None
     """A tokenizer that the shards hold no copy of: another library's."""
 
