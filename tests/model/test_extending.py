@@ -1,5 +1,6 @@
 """Models that grow with their tokenizer: rows, what is refused, the command, and the experiments about texts."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ from bpe_lab.shards import Shards, write_shards
 from bpe_lab_model.checkpoint import load
 from bpe_lab_model.cli.training import _NEW_ROWS
 from bpe_lab_model.embedding import embedding_keys, rows
-from bpe_lab_model.experiments import extending, texts
-from bpe_lab_model.experiments.rows.texts import DOMAIN, ROWS, SIZE
+from bpe_lab_model.experiments import extending, tasks, texts
+from bpe_lab_model.experiments.rows.texts import DOMAIN, EXTEND, ROWS, SIZE
 from bpe_lab_model.experiments.spec import found
+from bpe_lab_model.experiments.tasks import Job
 from bpe_lab_model.gpt import GPT
 from bpe_lab_model.growing import NEW_ROWS, check_extension, grown, spelled_by
+from bpe_lab_model.presets import PRESETS
 
 MORE = ["바나나와 포도를 바구니에 담았다. 바나나가 무겁다.", "포도나무 아래 바구니가 있다."]
 
@@ -284,3 +287,46 @@ def test_trunks_at_equal_flops_and_at_equal_bytes() -> None:
     assert texts.vocabulary_turns_with_size(records) == pytest.approx(0.0)
     records[texts.size_arm("large", 4096), 1.0] = record(flops=8.0, scored=scored(2.2))
     assert texts.vocabulary_turns_with_size(records) == pytest.approx(0.3)
+
+
+# ---- what jobs run
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    """A job of the smallest size, whose text is of two domains."""
+    base = Ours("base", bpe_lab.train(texts=[t.decode() for t in TEXTS[:6]], vocab_size=320))
+    domains: dict[Any, Any] = {"train": ["docs"] * 6 + ["talk"] * 4, "validation": ["docs", "talk"]}
+    sides: dict[Any, Any] = {"train": TEXTS[2:12], "validation": TEXTS[:2]}
+    of = write_shards(tmp_path / "shards", base, sides, domains=domains)
+    preset = PRESETS["smoke"].but(bytes_an_arm=1_500, bytes_per_step=500)
+    config = preset.config(of.vocab_size, 0)
+    names = ("docs", "talk")
+    return Job("extend", EXTEND.arms[1], preset, 0, 1e-2, (750, 1500), of.folder, config, tmp_path / "job", {}, names)
+
+
+def test_a_job_goes_on_with_a_grown_vocabulary(job: Job) -> None:
+    shares: list[float] = []
+    options = {"new_rows": "mean", "new_tokens": 12, "before": 1.0}
+    outcomes = list(extending.go_on(replace(job, options=options), lambda share, bpb: shares.append(share)))
+    assert [outcome.budget for outcome in outcomes] == [750, 1500] and shares == sorted(shares)
+    for outcome in outcomes:
+        m = outcome.measures
+        assert outcome.status == "ok" and m["tokens"] == 332
+        assert all(0 < m[name] < 12 for name in ("old", "new", "old_before", "new_before"))
+    kept = list(extending.go_on(replace(job, options={**options, "new_rows": "kept"}), lambda share, bpb: None))
+    assert kept[0].measures["tokens"] == 320
+    # All arms go on from the same model, and a vocabulary that is kept says of old text what that model said.
+    assert kept[0].measures["old_before"] != outcomes[0].measures["old_before"]
+
+
+def test_what_is_measured_on_two_domains(job: Job) -> None:
+    arm = replace(DOMAIN.arms[0], text="1")
+    (*_, outcome) = tasks.train(replace(job, arm=arm, options={"sample_bytes": 12}), lambda share, bpb: None)
+    m, s = outcome.measures, outcome.scored
+    assert s is not None and m["own"] == m["by_domain"]["docs"] and m["other"] == m["by_domain"]["talk"]
+    weighted = sum(bpb * n for bpb, n in zip((m["own"], m["other"]), s.bytes, strict=True)) / sum(s.bytes)
+    assert weighted == pytest.approx(s.bpb)
+    assert m["tokens"] == 320 and 0 <= m["whole_words"] < 1 and 0 < m["used"] <= 1
+    assert m["tokens_per_kb"] == pytest.approx(1000 * (sum(s.tokens) - 2) / sum(s.bytes))
+    assert isinstance(m["sample"], str)
