@@ -228,8 +228,8 @@ class Trainer:
         """
         decay = round(self.settings.decay_share * total_bytes)
         schedule = replace(self.schedule, total_bytes=total_bytes, decay_bytes=decay)
-        # A step is taken where its middle lies before the place, so the trunk may stand half a step behind it.
-        passed = self.meter.bytes - self.settings.bytes_per_step / 2
+        # A step is taken where its middle lies before the place, and is whole windows: it may end so far behind it.
+        passed = self.meter.bytes - self.settings.bytes_per_step
         if passed >= schedule.decay_starts and self.meter.bytes > self.schedule.warmup_bytes:
             raise ArgumentError(
                 f"the decay of {total_bytes:,} bytes begins at {schedule.decay_starts:,}, "
