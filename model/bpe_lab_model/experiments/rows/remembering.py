@@ -98,11 +98,11 @@ ROWS: tuple[Experiment, ...] = (
         ),
         budgets=(2.0,),
         confirm=5,
-        minutes=5.0,
+        minutes=4.0,
         smoke={"distances": (16, 32, 128), "questions": 4},
         note={
             "en": "A game of its own: documents of lines such as 물=7 between lines of words. Right: the likeliest of "
-            "the ten digits; chance is 0.1, and 3.32 bits. Among four facts, who says any of the four values has 0.325. "
+            "the ten digits; chance is 0.1, and 3.32 bits. Among four facts, who says any of the four has 0.325. "
             "Bits per byte are those of such lines. Learned positions see the last context alone. The learning rate is "
             "the same for all arms.",
             "ko": "따로 만든 놀이다: 낱말 줄 사이에 물=7 같은 줄이 있다. 열 숫자 가운데 가장 그럴듯한 것이 답이면 맞힌 "
