@@ -1,7 +1,7 @@
 """How much learning rate a model bears: the same start, six rates, a short training each.
 
-A run diverged where its loss is no number, or where it ends above where it began: clipped gradients and AdamW seldom
-give infinities, and a model that has unlearned what it was given is no better off. Divergence is a result here.
+A run diverged where its loss is no number, or where it ends above that of a model that knows nothing, ln V a token:
+clipped gradients and AdamW seldom give infinities, and such a model is no better off. Divergence is a result here.
 """
 
 import math
@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from bpe_lab.runs import Point, RunRecord
+from bpe_lab.runs import RunRecord
 from bpe_lab.shards import Shards
 from bpe_lab_model.experiments.tasks import Job, Outcome, Say, finish, new_model, train_branches
 from bpe_lab_model.training import Trained, Trainer
@@ -42,7 +42,8 @@ def stability(job: Job, say: Say) -> dict[str, Any]:
     """Return what `train` adds."""
     factors: Sequence[float] = job.options.get("factors", FACTORS)
     rates = [factor * job.preset.lr for factor in factors]
-    ended = {lr: end_of(_tried(job, lr, partial(_part, say, n, len(rates)))) for n, lr in enumerate(rates)}
+    trials = {lr: _tried(job, lr, partial(_part, say, n, len(rates))) for n, lr in enumerate(rates)}
+    ended = {lr: end_of(trained, job.config.vocab_size) for lr, trained in trials.items()}
     stable = [lr for lr, bpb in ended.items() if bpb is not None]
     return {
         "highest_stable_lr": max(stable, default=0.0),
@@ -66,18 +67,16 @@ def _part(say: Say, n: int, of: int, share: float, bpb: float) -> None:
     say((n + share) / of, bpb)
 
 
-def end_of(trained: Trained) -> float | None:
+def end_of(trained: Trained, vocab_size: int) -> float | None:
     """Return the training BPB over the last quarter of the points; None where it diverged."""
-    points = trained.curve
-    if trained.status == "diverged" or not points:
+    if trained.status == "diverged" or not trained.curve:
         return None
-    first, last = _bpb(points[:1]), _bpb(points[-max(1, len(points) // 4) :])
-    return last if math.isfinite(last) and last <= first else None
-
-
-def _bpb(points: Sequence[Point]) -> float:
+    points = trained.curve[-max(1, len(trained.curve) // 4) :]
+    before = len(trained.curve) - len(points)
+    n_tokens = points[-1].tokens - (trained.curve[before - 1].tokens if before else 0)
     nats, n_bytes = (math.fsum(getattr(point, name) for point in points) for name in ("train_nats", "train_bytes"))
-    return nats / (math.log(2) * n_bytes) if n_bytes else math.nan
+    knows_something = math.isfinite(nats) and nats <= n_tokens * math.log(vocab_size)
+    return nats / (math.log(2) * n_bytes) if knows_something and n_bytes else None
 
 
 def bpb_by_rate(record: RunRecord) -> list[tuple[float, float, str]]:
