@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bpe_lab import ArgumentError, Progress, count_pieces
 from bpe_lab.cli import arguments
+from bpe_lab.cli.fitting import Column, fitting
 from bpe_lab.cli.progress import Pace, describe
 from bpe_lab.cli.terminal import amount, duration
 from bpe_lab.cli.tokenview import separated, wrapped
@@ -119,6 +120,32 @@ def test_amounts(n_bytes: int, shown: str) -> None:
 )
 def test_durations(seconds: float, shown: str) -> None:
     assert duration(seconds) == shown
+
+
+@pytest.mark.parametrize("width", [36, 60, 71, 79, 80, 81, 100])
+def test_a_table_cuts_no_number(width: int) -> None:
+    """At 80 columns rich cut the last column: two columns of words may break, and it shrank one below its words."""
+    from io import StringIO
+
+    from rich.console import Console
+
+    columns: list[Column] = [
+        ("tokenizer", "left"),
+        ("bits /byte", "right"),
+        ("beside the base", "right"),
+        ("how sure", "left"),
+        ("bits inside a syllable", "right"),
+        ("seconds", "right"),
+    ]
+    row = ["byte 1,024", "3.424 [3.306, 3.563]", "-5.7 % [-6.5, -4.9]", "the base", "2.014", "19.008"]
+    console = Console(file=StringIO(), width=width)
+    table = fitting(columns, [row], console)
+    with console.capture() as captured:
+        console.print(table)
+    text = captured.get()
+    for cell, (_, side) in list(zip(row, columns, strict=True))[: len(table.columns)]:
+        assert cell in text if side == "right" else all(word in text for word in cell.split())
+    assert max(map(len, text.splitlines())) <= width
 
 
 def test_progress_in_words() -> None:

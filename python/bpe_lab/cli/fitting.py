@@ -32,11 +32,9 @@ def fitting(columns: Sequence[Column], rows: Sequence[Sequence[str]], console: "
 
     n = next((n for n in range(len(columns), 1, -1) if fits(columns[:n], rows, console)), 1)
     drawn = _frame()
-    for i, (title, justify) in enumerate(columns[:n]):
-        least = _least(columns[i], i, rows)
-        # A width that is given is never shrunk: where there is no room, words are broken and numbers stand.
-        width = least if justify == "right" else None
-        drawn.add_column(escape(title), justify=justify, overflow="fold", min_width=least, width=width)
+    # Every width is given: rich's own shrinking goes below the least ones, and cuts the last column for it.
+    for (title, justify), width in zip(columns, _widths(columns[:n], rows, console.width), strict=False):
+        drawn.add_column(escape(title), justify=justify, overflow="fold", width=width)
     for row in rows:
         drawn.add_row(*map(escape, row[:n]))
     return drawn
@@ -45,6 +43,20 @@ def fitting(columns: Sequence[Column], rows: Sequence[Sequence[str]], console: "
 def fits(columns: Sequence[Column], rows: Sequence[Sequence[str]], console: "Console") -> bool:
     """Tell whether the columns have room for their numbers and for words down to the length where they may break."""
     return sum(_least(column, i, rows) + _GAP for i, column in enumerate(columns)) < console.width
+
+
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], n_cells: int) -> list[int]:
+    """Return the cells of each column: numbers as many as they take, and words what room is left, from the left."""
+    from rich.cells import cell_len
+
+    widths = [_least(column, i, rows) for i, column in enumerate(columns)]
+    left = max(0, n_cells - 1 - sum(width + _GAP for width in widths))
+    for i, (title, justify) in enumerate(columns):
+        if justify == "left":
+            more = min(left, max(map(cell_len, (title, *(row[i] for row in rows)))) - widths[i])
+            widths[i] += more
+            left -= more
+    return widths
 
 
 def _least(column: Column, i: int, rows: Sequence[Sequence[str]]) -> int:
