@@ -177,8 +177,8 @@ _STABLE = Experiment(
     note={
         "en": "Heads share the width, so their number changes no parameter; without feed-forward there are a third as "
         "many in a block. A rate diverged where the loss is no number or ends above that of a model that knows nothing "
-        "(16 KB each, gradients clipped as always); the share is that of all rates of all seeds. Two layers: residual paths and "
-        "norms matter more in deep models.",
+        "(16 KB each, gradients clipped as always); the share is that of all rates of all seeds. Two layers: "
+        "residual paths and norms matter more in deep models.",
         "ko": "헤드는 폭을 나누어 가지므로 그 수는 매개변수를 바꾸지 않는다. 피드포워드가 없으면 블록의 매개변수는 "
         "3분의 1이다. 손실이 수가 아니게 되거나, 아무것도 모르는 모델보다 나쁘게 끝나면 발산으로 본다"
         "(각 16 KB, 기울기 자르기는 늘 하던 대로). 비율은 모든 시드의 학습률을 합친 것이다. 두 층짜리 모델이다. "
