@@ -286,6 +286,7 @@ def run_report(args: argparse.Namespace, terminal: Terminal) -> int:
     if args.svg:
         for written in page.write_figures(found, Path(args.svg)):
             terminal.say(f"wrote {written}")
+    by_name = {result.name: result for result in found}
     for name in args.docs:
-        terminal.say(f"wrote {documents.fill(Path(name), {result.name: result for result in found})}")
+        terminal.say(f"wrote {documents.fill(Path(name), by_name, Path(args.svg) if args.svg else None)}")
     return Exit.OK
