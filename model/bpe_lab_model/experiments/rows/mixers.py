@@ -22,6 +22,10 @@ _CLAIMS = (
         },
         expected="higher",
         value="mixing:exponential_fits",
+        what={
+            "en": "error of the power less that of the exponential, in log seconds",
+            "ko": "거듭제곱의 오차에서 지수 곡선의 오차를 뺀 값(로그 초)",
+        },
         among=("attention, bytes",),
     ),
     Claim(

@@ -36,6 +36,10 @@ _NORM = Experiment(
             },
             expected="higher",
             value="parting:sign_turns",
+            what={
+                "en": "what DyT gains at the smallest budget less what it gains at the largest, bits per byte",
+                "ko": "가장 적은 예산에서 DyT가 얻는 이득에서 가장 많은 예산의 이득을 뺀 값(바이트당 비트)",
+            },
             among=("DyT", "RMSNorm"),
         ),
         Claim(
