@@ -63,7 +63,7 @@ def test_rivals_are_facts_about_other_keys() -> None:
 def test_text_of_a_file_stands_between() -> None:
     text = "\n".join(TEXTS)
     for question in probe.questions(300, 10, between=text):
-        fact, _, rest = question.text.partition("\n")
+        _, _, rest = question.text.partition("\n")
         assert rest.rpartition("\n")[0] in text
         assert 296 <= question.distance <= 302
     with pytest.raises(ArgumentError, match="the text between has"):

@@ -70,7 +70,7 @@ def lengths(finished: Finished) -> Mapping[str, Any]:
 
     By length in bytes: `train_bytes_per_s` (forward and backward), `train_bytes_per_byte` (kept for the backward),
     `decode_bytes_per_s` (one token after so much text), `cache_bytes_per_kb` (held then). Of the longest: with
-    `_longest`. Of all: `exponent`, `decode_exponent`, `power_error`, `exponential_error` (root mean squares, of log time).
+    `_longest`. Of all: `exponent`, `decode_exponent`, `power_error`, `exponential_error` (root mean squares, log time).
 
     Options: `lengths` in bytes, `repeats` of each step, `decoded` tokens.
     """

@@ -33,14 +33,31 @@ if TYPE_CHECKING:
     from bpe_lab.compare.candidates import Candidate
     from bpe_lab_model.gpt import GPT
 
-KEYS = tuple("물 불 산 강 별 달 꽃 눈 집 문 책 밥 옷 손 발 벌".split())
-"""Words that every child knows: water, fire, mountain, river, star, moon, flower, eye, house, door, book, rice, clothes,
-hand, foot, bee."""
+KEYS = tuple("물불산강별달꽃눈집문책밥옷손발벌")
+"""Words that every child knows: water, fire, mountain, river, star, moon, flower, eye, house, door, book, rice,
+clothes, hand, foot, bee."""
 VALUES = "0123456789"
 CHANCE = 1 / len(VALUES)
 DISTANCES = (64, 128, 256, 512, 1024, 2048, 4096)
 N_QUESTIONS = 40
-WORDS = tuple("하늘 바다 나무 구름 바람 노래 아침 저녁 마을 언덕 시냇물 들판 골목 다리 우산 모자".split())
+WORDS = (
+    "하늘",
+    "바다",
+    "나무",
+    "구름",
+    "바람",
+    "노래",
+    "아침",
+    "저녁",
+    "마을",
+    "언덕",
+    "시냇물",
+    "들판",
+    "골목",
+    "다리",
+    "우산",
+    "모자",
+)
 """What lines between are made of: sky, sea, tree, cloud, wind, song, morning, evening, and so on."""
 LESSON_KEYS = (1, 1, 2, 3, 4)
 """How many keys a document of a lesson has; each has one value there."""
@@ -254,7 +271,7 @@ def _last(row: list[int], n_bytes: int, candidate: "Candidate") -> list[int]:
 
 
 def _last_logits(model: "GPT", rows: list[list[int]]) -> Iterator[Tensor]:
-    """Yield the logits (V,) after each row, read in stretches through a cache. Padding comes behind, so none sees it."""
+    """Yield the logits (V,) after each row, read in stretches through a cache. Padding comes behind: none sees it."""
     T = max(map(len, rows))
     inputs = torch.zeros(len(rows), T, dtype=torch.int64)  # (B, T)
     for i, row in enumerate(rows):

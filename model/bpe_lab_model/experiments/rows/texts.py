@@ -221,6 +221,10 @@ SIZE = Experiment(
                 "ko": "같은 FLOPs를 들여도 큰 본체의 손실이 더 작다",
             },
             value="texts:larger_at_equal_flops",
+            what={
+                "en": "large less small trunk at equal FLOPs, bits per byte",
+                "ko": "같은 FLOPs에서 큰 본체에서 작은 본체를 뺀 바이트당 비트",
+            },
             among=_ENDS,
         ),
         Claim(
@@ -229,6 +233,10 @@ SIZE = Experiment(
                 "ko": "큰 본체는 작은 본체보다 큰 어휘에서 얻는 것이 더 많다",
             },
             value="texts:vocabulary_turns_with_size",
+            what={
+                "en": "what the large vocabulary gains in the large trunk beyond the small one, bits per byte",
+                "ko": "큰 어휘가 작은 본체보다 큰 본체에서 더 얻는 이득(바이트당 비트)",
+            },
             among=_ENDS,
             expected="higher",
         ),
@@ -289,6 +297,10 @@ DOMAIN = Experiment(
                 "ko": "다른 분야의 토크나이저를 쓰면 모델의 손실이 커진다",
             },
             value="texts:tokenizer_costs",
+            what={
+                "en": "the other domain's tokenizer, bits per byte",
+                "ko": "다른 분야 토크나이저의 비용(바이트당 비트)",
+            },
             expected="higher",
         ),
         Claim(
@@ -297,6 +309,10 @@ DOMAIN = Experiment(
                 "ko": "모델을 다른 분야의 글로 학습하는 것이 다른 분야의 토크나이저를 쓰는 것보다 손실이 크다",
             },
             value="texts:model_more_than_tokenizer",
+            what={
+                "en": "the other domain's model less its tokenizer, bits per byte",
+                "ko": "다른 분야 모델의 비용에서 토크나이저의 비용을 뺀 값(바이트당 비트)",
+            },
             expected="higher",
         ),
     ),
@@ -369,6 +385,7 @@ EXTEND = Experiment(
                 "ko": "새 분야의 글을 예산 하나만큼 읽기 전에 늘린 어휘가 앞선다",
             },
             value="extending:crossing",
+            what={"en": "budgets read until it is ahead, less 1", "ko": "앞설 때까지 읽은 예산의 수에서 1을 뺀 값"},
             among=(_NEW_ROWS["kept"], _NEW_ROWS["mean"]),
         ),
         Claim(
