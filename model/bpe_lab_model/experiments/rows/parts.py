@@ -158,7 +158,7 @@ _STABLE = Experiment(
             {"en": "BPB without each part", "ko": "각 부분을 뺐을 때의 BPB"},
             "arm",
             "bpb",
-            {"en": "", "ko": ""},
+            {"en": "what is left out or changed", "ko": "빼거나 바꾼 것"},
             _BITS,
         ),
         Figure(
