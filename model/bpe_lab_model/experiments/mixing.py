@@ -3,7 +3,7 @@
 `contexts` trains the arm once for each context, on the same bytes in as many updates. `lengths` times forward and
 backward, and single tokens behind a filled cache, at several lengths of text; the exponent is the slope of log time
 over log length, and the errors say which curve fits the times better: a power of the length, or an exponential of it.
-Seconds are medians of a few steps on one machine: ratios of mixers say more than the seconds themselves.
+Seconds are the processor's, medians of a few steps: ratios of mixers say more than the seconds themselves.
 """
 
 import copy
@@ -133,11 +133,13 @@ def timed(step: Callable[[], object], repeats: int) -> float:
 
 
 def _seconds(step: Callable[[], object]) -> float:
-    started = time.perf_counter()
+    """Return the seconds of a step: the processor's, which a busy machine changes little; the clock's with a GPU."""
+    clock = time.perf_counter if torch.cuda.is_available() else time.process_time
+    started = clock()
     step()
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-    return time.perf_counter() - started
+    return max(clock() - started, 1e-9)
 
 
 def _decoded(model: GPT, inputs: Tensor, n: int) -> tuple[Cache, float]:

@@ -27,9 +27,8 @@ _TRIALS_SHARE = 0.4
 def train(job: Job, say: Say) -> Iterator[Outcome]:
     """Try the rates, then train at the arm's own as every arm.
 
-    Adds `highest_stable_lr` (0 where even the lowest diverges), the same as doublings of the preset's rate
-    (`stable_factor_log2`; two below the lowest where none is stable), `diverged_share` of the rates, and `bpb_by_lr`:
-    rate -> training BPB at the end, None where it diverged. Options: `factors`, `trial_bytes`.
+    Adds `highest_stable_lr` (0 where even the lowest diverges), `diverged_share` of the rates, and `bpb_by_lr`: rate ->
+    training BPB at the end, None where it diverged. Options: `factors`, `trial_bytes`.
     """
     figures = stability(job, lambda share, bpb: say(_TRIALS_SHARE * share, bpb))
     rest = 1 - _TRIALS_SHARE
@@ -47,7 +46,6 @@ def stability(job: Job, say: Say) -> dict[str, Any]:
     stable = [lr for lr, bpb in ended.items() if bpb is not None]
     return {
         "highest_stable_lr": max(stable, default=0.0),
-        "stable_factor_log2": math.log2(max(stable, default=rates[0] / 4) / job.preset.lr),
         "diverged_share": 1 - len(stable) / len(ended),
         "bpb_by_lr": {f"{lr:.3g}": bpb for lr, bpb in ended.items()},
     }

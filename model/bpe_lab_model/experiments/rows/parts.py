@@ -102,7 +102,7 @@ def _worse(arm: str, en: str, ko: str) -> Claim:
 
 def _frailer(arm: str, en: str, ko: str) -> Claim:
     said = {"en": f"{en}, only lower learning rates are stable", "ko": f"{ko} 더 낮은 학습률에서만 안정적이다"}
-    return Claim(said, arm, _WHOLE, "stable_factor_log2", "lower")
+    return Claim(said, arm, _WHOLE, "highest_stable_lr", "lower")
 
 
 _STABLE = Experiment(
