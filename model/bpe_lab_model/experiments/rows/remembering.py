@@ -98,7 +98,7 @@ ROWS: tuple[Experiment, ...] = (
         ),
         budgets=(2.0,),
         confirm=5,
-        minutes=4.0,
+        minutes=7.0,
         smoke={"distances": (16, 32, 128), "questions": 4},
         note={
             "en": "A game of its own: documents of lines such as 물=7 between lines of words. Right: the likeliest of "
