@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from questions_pages import PAGES, ROOT, STUDY, commands, links, numbers, programs, sections, text
 
 from bpe_lab.cli.app import build_parser
+from questions_pages import PAGES, ROOT, STUDY, commands, links, numbers, programs, sections, text
 
 OTHER_PROGRAMS = {"cd", "printf"}
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 from a_result import result
-from questions_pages import NOT_YET, PAGES, STUDY, commands, links, programs, sections, text
 
 from bpe_lab.cli.app import build_parser
 from bpe_lab.errors import FormatError
 from bpe_lab_model.experiments import documents
 from bpe_lab_model.experiments.results import Result
 from bpe_lab_model.experiments.table import experiments
+from questions_pages import NOT_YET, PAGES, STUDY, commands, links, programs, sections, text
 
 RECORDS = sorted(path for path in STUDY.glob("*.json") if not path.name.startswith("probe-"))
 
