@@ -26,7 +26,7 @@ FOLDER = "experiments"
 _EXAMPLE = """\
 bpe-lab lm experiments list
 bpe-lab lm experiments run init
-bpe-lab lm experiments run batch norm --domain reviews=reviews.txt:line docs=docs.txt:blank-line --seeds 5
+bpe-lab lm experiments run batch norm --domain talk=talk.txt:line docs=docs.txt --seeds 5
 bpe-lab lm experiments report"""
 
 
