@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from bpe_lab.downstream import RunProgress
 from bpe_lab.errors import ArgumentError, CorpusError, FormatError
 from bpe_lab.runs import Arm as TokenizerOf
 from bpe_lab.runs import RunRecord, Scored
-from bpe_lab_model.experiments import corpora, results, runner, verdicts
+from bpe_lab_model.experiments import corpora, results, runner, summing, verdicts
 from bpe_lab_model.experiments.spec import Arm, Claim, Column, Experiment, Figure, Said, found
 from bpe_lab_model.experiments.table import experiment, experiments
 from bpe_lab_model.experiments.values import value_of
@@ -272,6 +273,15 @@ def test_values_of_a_record() -> None:
     assert value_of(one, "bad") is None and value_of(one, "nothing") is None
     assert value_of(one, "bpb") == pytest.approx(2.0 * (1 + 0.001 * 9.5))
     assert value_of(one, "bytes_per_s") == 100.0
+
+
+@pytest.mark.parametrize(("kind", "points"), [("line", [(510.0, 3.0)]), ("scatter", [(500.0, 2.0), (520.0, 4.0)])])
+def test_a_line_over_a_measured_x_has_one_point_an_arm(kind: Any, points: list[tuple[float, float]]) -> None:
+    by_seed = {0: record(0, 2.0, x=500.0, y=2.0), 1: record(1, 2.0, x=520.0, y=4.0)}
+    figure = Figure(kind, said("loss"), x="x", y="y", x_title=said("x"), y_title=said("y"))
+    order: Any = SimpleNamespace(preset=preset("smoke"))
+    drawn = summing._figure(figure, {"": {("a", 1.0): by_seed}}, order)["rows"]
+    assert [(row["x"], row["y"]) for row in drawn] == points
 
 
 # -- results

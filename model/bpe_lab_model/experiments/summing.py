@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from bpe_lab.downstream.pairing import over_seeds
@@ -89,20 +90,32 @@ def _is_number(value: Any) -> bool:
 # -- figures
 
 
+_NAMED = ("arm", "budget", "tokenizer", "")
+"""What a figure's x may be besides a column."""
+
+
 def _figure(figure: Figure, records: Mapping[str, Records], order: "Order") -> dict[str, Any]:
     """Return a figure with its points, each the mean over seeds."""
     points: dict[tuple[Any, Any], list[float]] = {}
+    xs: dict[tuple[Any, Any], list[Any]] = {}
+    moved = figure.kind == "line" and not figure.points and figure.x not in _NAMED
     for name, group in records.items():
         for (arm, budget), by_seed in group.items():
             for record in by_seed.values():
                 for x, y, series in _points(figure, record, arm, budget * order.preset.bytes_an_arm, name):
                     if _is_number(y) and x is not None:
-                        points.setdefault((x, series), []).append(float(y))
+                        # a measured x differs from seed to seed: on a line their mean is one point, not five
+                        place = (arm, budget) if moved and _is_number(x) else x
+                        xs.setdefault((place, series), []).append(x)
+                        points.setdefault((place, series), []).append(float(y))
     across: dict[str, Any] = {"title": figure.x_title}
     if figure.kind in ("line", "scatter") and figure.x != "arm":
         across["type"] = "log" if figure.x_log else "quantitative"
     up: dict[str, Any] = {"title": figure.y_title} | ({"type": "log"} if figure.y_log else {})
-    rows = [_row(key, ys) for key, ys in points.items()]
+    rows = [
+        _row((fmean(xs[key]) if moved and isinstance(key[0], tuple) else key[0], key[1]), ys)
+        for key, ys in points.items()
+    ]
     return {"kind": figure.kind, "title": figure.title, "x": across, "y": up, "rows": rows}
 
 

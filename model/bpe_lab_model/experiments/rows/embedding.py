@@ -134,7 +134,7 @@ _INIT = Experiment(
             {"en": "Loss against training text", "ko": "학습한 텍스트에 따른 손실"},
             x="budget",
             y="bpb",
-            x_title={"en": "multiple of the preset's bytes", "ko": "프리셋 바이트의 배수"},
+            x_title={"en": "bytes of training", "ko": "학습한 바이트"},
             y_title={"en": "validation BPB", "ko": "검증 BPB"},
             series="arm",
             x_log=True,
