@@ -94,6 +94,12 @@ def test_a_verdict_as_a_sentence(of: Any, en: str, ko: str) -> None:
     assert {lang: text.replace("\u00a0", " ") for lang, text in told.items()} == {"en": en, "ko": ko}
 
 
+def test_a_difference_of_shares_is_in_points() -> None:
+    of = replace(FINDINGS[0], effect={"value": -0.06, "low": -0.105, "high": -0.015}, arm="MLM", base="CLM")
+    assert telling._difference(of, ".1%", "en") == "MLM 6.0 points lower than CLM [1.5, 10.5]"
+    assert telling._difference(of, ".1%", "ko") == "MLM 쪽이 CLM보다 6.0%p 낮다 [1.5, 10.5]"
+
+
 def test_one_budget_is_not_named() -> None:
     one = result(cells=tuple(cell for cell in result().cells if cell.budget == 1.0))
     assert "200 kB" not in telling.sentence(FINDINGS[0], one)["en"]

@@ -101,6 +101,8 @@ def _difference(finding: "Finding", form: str, lang: str) -> str:
         return f"{finding.arm} − {finding.base} = {signed(effect, form)}"
     ends = between(*(shown(x, form) for x in sorted((abs(low), abs(high))))) if known else ""
     size = f"{shown(abs(value), form)}"
+    if size.endswith("%"):  # 83 % against 89 % is 6 points, and 6.7 % of it: the parentheses have the latter
+        size = size[:-1].rstrip() + (" points" if lang == "en" else "%p")
     if lang == "ko":
         return f"{finding.arm} 쪽이 {finding.base}보다 {size} {'낮다' if value < 0 else '높다'}{ends}"
     return f"{finding.arm} {size} {'lower' if value < 0 else 'higher'} than {finding.base}{ends}"
