@@ -203,7 +203,7 @@ def _orders(args: argparse.Namespace) -> "Iterator[Order]":
     from bpe_lab_model.grid import n_processors
     from bpe_lab_model.presets import preset
 
-    names = list(experiments()) if args.names == ["all"] else args.names
+    names = list(experiments()) if "all" in args.names else args.names
     rows = [experiment(name) for name in dict.fromkeys(names)]
     chosen = preset(args.preset)
     corpus = _corpus(args)
@@ -263,6 +263,8 @@ def _typed(args: argparse.Namespace, name: str) -> Iterator[str]:
         yield from ("--seeds", str(args.seeds))
     if args.tokenizers:
         yield from ("--tokenizers", *map(comparing.named, args.tokenizers))
+    if args.out != FOLDER:
+        yield from ("--out", Path(args.out).name)
 
 
 # -- report

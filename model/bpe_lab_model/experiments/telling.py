@@ -62,6 +62,10 @@ _SEEDS: Said = {"en": "seeds", "ko": "시드"}
 # -- claims
 
 
+_TINY = 5e-5
+"""A value below this is said as a power of ten: 3e-07, not 0.000000."""
+
+
 def sentence(finding: "Finding", result: "Result") -> Said:
     """Return a claim's verdict as a sentence: the effect with its interval, the seeds, and what is missing."""
     return {lang: _joined(finding, result, lang) for lang in values.LANGUAGES}
@@ -79,7 +83,8 @@ def _effect(finding: "Finding", result: "Result", lang: str) -> str:
         return _NO_FIGURE[lang]
     where = f"{finding.tokenizer}, " if finding.tokenizer else ""
     if not finding.base:
-        value = signed(finding.effect, values.form_of(None, [finding.effect]))
+        tiny = 0 < abs(finding.effect["value"] or 0.0) < _TINY
+        value = signed(finding.effect, ".0e" if tiny else values.form_of(None, [finding.effect]))
         measured = finding.what.get(lang) or {"en": "measured", "ko": "잰 값"}[lang]
         return f"{where}{measured}: {value}; {_EXPECTED[finding.expected][lang]}"
     column = column_of(result, finding.column)

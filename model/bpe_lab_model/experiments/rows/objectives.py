@@ -41,29 +41,29 @@ OBJECTIVE = Experiment(
     claims=(
         Claim(
             {
-                "en": "MLM understands better than CLM: it tells domains apart more often after fine-tuning.",
-                "ko": "이해는 MLM이 CLM보다 낫다. 미세 조정하면 글의 영역을 더 자주 맞힌다.",
+                "en": "MLM understands better than CLM: it tells domains apart more often after fine-tuning",
+                "ko": "이해는 MLM이 CLM보다 낫다. 미세 조정하면 글의 영역을 더 자주 맞힌다",
             },
             "MLM", "CLM", "accuracy", "higher",
         ),
         Claim(
             {
-                "en": "CLM generates better than MLM: more of the words that it makes exist.",
-                "ko": "생성은 CLM이 MLM보다 낫다. 실제로 있는 어절을 더 많이 만든다.",
+                "en": "CLM generates better than MLM: more of the words that it makes exist",
+                "ko": "생성은 CLM이 MLM보다 낫다. 실제로 있는 어절을 더 많이 만든다",
             },
             "CLM", "MLM", "sample.known_words", "higher",
         ),
         Claim(
             {
-                "en": "MLM restores hidden text better than CLM, which sees one side of it only.",
-                "ko": "가려진 글은 한쪽만 보는 CLM보다 MLM이 더 잘 되살린다.",
+                "en": "MLM restores hidden text better than CLM, which sees one side of it only",
+                "ko": "가려진 글은 한쪽만 보는 CLM보다 MLM이 더 잘 되살린다",
             },
             "MLM", "CLM", "restored", "higher",
         ),
         Claim(
             {
-                "en": "Seq2Seq turns damaged text into the text better than MLM does.",
-                "ko": "훼손된 글을 원래 글로 바꾸는 일은 Seq2Seq가 MLM보다 잘한다.",
+                "en": "Seq2Seq turns damaged text into the text better than MLM does",
+                "ko": "훼손된 글을 원래 글로 바꾸는 일은 Seq2Seq가 MLM보다 잘한다",
             },
             "Seq2Seq", "MLM", "restored", "higher",
         ),
@@ -128,36 +128,36 @@ ENCODER_DECODER = Experiment(
     claims=(
         Claim(
             {
-                "en": "An encoder (MLM, two-way) classifies better than a decoder (CLM, causal).",
-                "ko": "분류는 인코더(MLM, 양방향)가 디코더(CLM, 단방향)보다 잘한다.",
+                "en": "An encoder (MLM, two-way) classifies better than a decoder (CLM, causal)",
+                "ko": "분류는 인코더(MLM, 양방향)가 디코더(CLM, 단방향)보다 잘한다",
             },
             "MLM, two-way", "CLM, causal", "accuracy", "higher",
         ),
         Claim(
             {
-                "en": "A decoder classifies better after pre-training than without.",
-                "ko": "디코더는 사전 학습을 하면 하지 않았을 때보다 잘 분류한다.",
+                "en": "A decoder classifies better after pre-training than without",
+                "ko": "디코더는 사전 학습을 하면 하지 않았을 때보다 잘 분류한다",
             },
             "CLM, causal", "untrained, causal", "accuracy", "higher",
         ),
         Claim(
             {
-                "en": "An encoder classifies better after pre-training than without.",
-                "ko": "인코더는 사전 학습을 하면 하지 않았을 때보다 잘 분류한다.",
+                "en": "An encoder classifies better after pre-training than without",
+                "ko": "인코더는 사전 학습을 하면 하지 않았을 때보다 잘 분류한다",
             },
             "MLM, two-way", "untrained, two-way", "accuracy", "higher",
         ),
         Claim(
             {
-                "en": "It is seeing both ways that helps: a decoder that is tuned two-way classifies better.",
-                "ko": "양쪽을 보는 것이 도움이 된다. 디코더도 양방향으로 미세 조정하면 더 잘 분류한다.",
+                "en": "It is seeing both ways that helps: a decoder that is tuned two-way classifies better",
+                "ko": "양쪽을 보는 것이 도움이 된다. 디코더도 양방향으로 미세 조정하면 더 잘 분류한다",
             },
             "CLM, then two-way", "CLM, causal", "accuracy", "higher",
         ),
         Claim(
             {
-                "en": "An encoder costs more for each text, since every place sees all others.",
-                "ko": "인코더는 모든 자리가 서로를 보므로 글 하나에 드는 계산이 더 많다.",
+                "en": "An encoder costs more for each text, since every place sees all others",
+                "ko": "인코더는 모든 자리가 서로를 보므로 글 하나에 드는 계산이 더 많다",
             },
             "MLM, two-way", "CLM, causal", "mflops_per_text", "higher",
         ),
@@ -213,29 +213,29 @@ LORA = Experiment(
     claims=(
         Claim(
             {
-                "en": "LoRA of rank 4 classifies as well as full tuning (within 2 %).",
-                "ko": "랭크 4의 LoRA는 전체 미세 조정만큼 잘 분류한다(2% 이내).",
+                "en": "LoRA of rank 4 classifies as well as full tuning (within 2 %)",
+                "ko": "랭크 4의 LoRA는 전체 미세 조정만큼 잘 분류한다(2% 이내)",
             },
             "LoRA 4", "full", "accuracy", "same", margin=0.02,
         ),
         Claim(
             {
-                "en": "A higher rank classifies better: 16 against 1.",
-                "ko": "랭크가 높을수록 잘 분류한다(16과 1).",
+                "en": "A higher rank classifies better: 16 against 1",
+                "ko": "랭크가 높을수록 잘 분류한다(16과 1)",
             },
             "LoRA 16", "LoRA 1", "accuracy", "higher",
         ),
         Claim(
             {
-                "en": "Adapters add to what a layer over labels does alone.",
-                "ko": "어댑터를 더하면 레이블 층만 학습할 때보다 잘 분류한다.",
+                "en": "Adapters add to what a layer over labels does alone",
+                "ko": "어댑터를 더하면 레이블 층만 학습할 때보다 잘 분류한다",
             },
             "LoRA 4", "layer alone", "accuracy", "higher",
         ),
         Claim(
             {
-                "en": "LoRA takes less time than full tuning.",
-                "ko": "LoRA는 전체 미세 조정보다 시간이 덜 든다.",
+                "en": "LoRA takes less time than full tuning",
+                "ko": "LoRA는 전체 미세 조정보다 시간이 덜 든다",
             },
             "LoRA 4", "full", "tune_seconds", "lower",
         ),

@@ -13,7 +13,7 @@ _TRAINING = {"lr": 4e-3, "bytes_per_step": 512}
 _CLAIMS = (
     Claim(
         {
-            "en": "cut finely, a model forgets sooner: with bytes it finds fewer values within the context than with "
+            "en": "Cut finely, a model forgets sooner: with bytes it finds fewer values within the context than with "
             "BPE (rope)",
             "ko": "잘게 자르면 더 빨리 잊는다: 바이트 단위는 문맥 안에서 BPE보다 값을 덜 찾아낸다(rope)",
         },
@@ -24,7 +24,7 @@ _CLAIMS = (
     ),
     Claim(
         {
-            "en": "a bias for what is near forgets what is far: within the context ALiBi finds fewer values than rope "
+            "en": "A bias for what is near forgets what is far: within the context ALiBi finds fewer values than rope "
             "(BPE)",
             "ko": "가까운 것을 편들면 먼 것을 잊는다: ALiBi는 문맥 안에서 rope보다 값을 덜 찾아낸다(BPE)",
         },
@@ -35,7 +35,7 @@ _CLAIMS = (
     ),
     Claim(
         {
-            "en": "rotary positions carry over without trouble: beyond the training context rope finds more than "
+            "en": "Rotary positions carry over without trouble: beyond the training context rope finds more than "
             "learned positions, which see the last context alone and can only guess (BPE)",
             "ko": "회전 위치는 긴 글에도 문제없이 통한다: 학습 문맥 밖에서 rope는, 마지막 문맥만 보고 찍을 수밖에 없는 "
             "학습된 위치보다 더 찾아낸다(BPE)",

@@ -27,7 +27,7 @@ VOCABULARY_SAMPLE = Experiment(
     claims=(
         Claim(
             {
-                "en": "a vocabulary learned from a tenth of the text is as good as one from all of it",
+                "en": "A vocabulary learned from a tenth of the text is as good as one from all of it",
                 "ko": "글의 10분의 1로 만든 어휘는 전체로 만든 어휘만큼 좋다",
             },
             arm=_share(0.1),
@@ -36,7 +36,7 @@ VOCABULARY_SAMPLE = Experiment(
         ),
         Claim(
             {
-                "en": "a vocabulary learned from a hundredth of the text is worse than one from all of it",
+                "en": "A vocabulary learned from a hundredth of the text is worse than one from all of it",
                 "ko": "글의 100분의 1로 만든 어휘는 전체로 만든 어휘보다 나쁘다",
             },
             arm=_share(0.01),
@@ -45,7 +45,7 @@ VOCABULARY_SAMPLE = Experiment(
         ),
         Claim(
             {
-                "en": "a vocabulary learned from a hundredth of the text cuts text finer than one from all of it",
+                "en": "A vocabulary learned from a hundredth of the text cuts text finer than one from all of it",
                 "ko": "글의 100분의 1로 만든 어휘는 전체로 만든 어휘보다 글을 잘게 자른다",
             },
             arm=_share(0.01),
@@ -88,7 +88,7 @@ WHOLE_WORDS = Experiment(
     claims=(
         Claim(
             {
-                "en": "cutting text into single bytes gives a higher loss than pieces of words",
+                "en": "Cutting text into single bytes gives a higher loss than pieces of words",
                 "ko": "글을 바이트 하나하나로 자르면 낱말 조각으로 자를 때보다 손실이 크다",
             },
             arm=_BYTES,
@@ -97,7 +97,7 @@ WHOLE_WORDS = Experiment(
         ),
         Claim(
             {
-                "en": "more whole words in the vocabulary (8,192 tokens against 2,048) lower the loss",
+                "en": "More whole words in the vocabulary (8,192 tokens against 2,048) lower the loss",
                 "ko": "어휘에 낱말이 통째로 더 많으면(2,048개 대신 8,192개) 손실이 줄어든다",
             },
             arm=_WORDS,
@@ -105,7 +105,7 @@ WHOLE_WORDS = Experiment(
         ),
         Claim(
             {
-                "en": "more whole words in the vocabulary make training faster, counted in bytes of text",
+                "en": "More whole words in the vocabulary make training faster, counted in bytes of text",
                 "ko": "어휘에 낱말이 통째로 더 많으면 글의 바이트로 센 학습 속도가 빨라진다",
             },
             arm=_WORDS,
@@ -115,7 +115,7 @@ WHOLE_WORDS = Experiment(
         ),
         Claim(
             {
-                "en": "tokens that span several words (superwords) lower the loss",
+                "en": "Tokens that span several words (superwords) lower the loss",
                 "ko": "여러 낱말에 걸친 토큰(슈퍼워드)은 손실을 줄인다",
             },
             arm=_SUPER,
@@ -123,7 +123,7 @@ WHOLE_WORDS = Experiment(
         ),
         Claim(
             {
-                "en": "more whole words take less memory for the same context",
+                "en": "More whole words take less memory for the same context",
                 "ko": "낱말이 통째로 더 많으면 같은 문맥에 드는 메모리가 적다",
             },
             arm=_WORDS,
@@ -199,7 +199,7 @@ SIZE = Experiment(
     claims=(
         Claim(
             {
-                "en": "after the same text a larger trunk has a lower loss (512 tokens)",
+                "en": "After the same text a larger trunk has a lower loss (512 tokens)",
                 "ko": "같은 글을 읽으면 큰 본체의 손실이 더 작다(512 토큰)",
             },
             arm=_size("large", 512),
@@ -208,7 +208,7 @@ SIZE = Experiment(
         ),
         Claim(
             {
-                "en": "after the same text a larger trunk has a lower loss (4,096 tokens)",
+                "en": "After the same text a larger trunk has a lower loss (4,096 tokens)",
                 "ko": "같은 글을 읽으면 큰 본체의 손실이 더 작다(4,096 토큰)",
             },
             arm=_size("large", 4096),
@@ -217,7 +217,7 @@ SIZE = Experiment(
         ),
         Claim(
             {
-                "en": "a larger trunk has a lower loss for the same FLOPs too",
+                "en": "A larger trunk has a lower loss for the same FLOPs too",
                 "ko": "같은 FLOPs를 들여도 큰 본체의 손실이 더 작다",
             },
             value="texts:larger_at_equal_flops",
@@ -229,7 +229,7 @@ SIZE = Experiment(
         ),
         Claim(
             {
-                "en": "a larger trunk gains more from the larger vocabulary than a small one does",
+                "en": "A larger trunk gains more from the larger vocabulary than a small one does",
                 "ko": "큰 본체는 작은 본체보다 큰 어휘에서 얻는 것이 더 많다",
             },
             value="texts:vocabulary_turns_with_size",
@@ -293,7 +293,7 @@ DOMAIN = Experiment(
     claims=(
         Claim(
             {
-                "en": "a model pays when its tokenizer comes from the other domain",
+                "en": "A model pays when its tokenizer comes from the other domain",
                 "ko": "다른 분야의 토크나이저를 쓰면 모델의 손실이 커진다",
             },
             value="texts:tokenizer_costs",
@@ -305,7 +305,7 @@ DOMAIN = Experiment(
         ),
         Claim(
             {
-                "en": "training the model on the other domain costs more than taking that domain's tokenizer",
+                "en": "Training the model on the other domain costs more than taking that domain's tokenizer",
                 "ko": "모델을 다른 분야의 글로 학습하는 것이 다른 분야의 토크나이저를 쓰는 것보다 손실이 크다",
             },
             value="texts:model_more_than_tokenizer",
@@ -372,7 +372,7 @@ EXTEND = Experiment(
     claims=(
         Claim(
             {
-                "en": "with a grown vocabulary the loss on the new domain is lower",
+                "en": "With a grown vocabulary the loss on the new domain is lower",
                 "ko": "어휘를 늘리면 새 분야의 손실이 더 작다",
             },
             arm=_NEW_ROWS["mean"],
@@ -381,7 +381,7 @@ EXTEND = Experiment(
         ),
         Claim(
             {
-                "en": "a grown vocabulary is ahead on the new domain before one budget of its text was read",
+                "en": "A grown vocabulary is ahead on the new domain before one budget of its text was read",
                 "ko": "새 분야의 글을 예산 하나만큼 읽기 전에 늘린 어휘가 앞선다",
             },
             value="extending:crossing",
@@ -390,7 +390,7 @@ EXTEND = Experiment(
         ),
         Claim(
             {
-                "en": "new rows that start as the mean of the old tokens' rows do better early than rows at random",
+                "en": "New rows that start as the mean of the old tokens' rows do better early than rows at random",
                 "ko": "새 행을 옛 토큰 행의 평균으로 시작하면 무작위로 시작할 때보다 처음에 더 낫다",
             },
             arm=_NEW_ROWS["mean"],
@@ -400,7 +400,7 @@ EXTEND = Experiment(
         ),
         Claim(
             {
-                "en": "a grown vocabulary forgets more of the old domain",
+                "en": "A grown vocabulary forgets more of the old domain",
                 "ko": "어휘를 늘리면 옛 분야를 더 많이 잊는다",
             },
             arm=_NEW_ROWS["mean"],

@@ -17,7 +17,7 @@ _COLUMNS = (
 _CLAIMS = (
     Claim(
         {
-            "en": "rotary positions carry over to longer text without trouble: four contexts read whole serve the end "
+            "en": "Rotary positions carry over to longer text without trouble: four contexts read whole serve the end "
             "better than the last context alone",
             "ko": "회전 위치(RoPE)는 긴 글에도 문제없이 통한다: 문맥 네 배 길이를 다 읽는 쪽이 마지막 문맥만 읽는 "
             "쪽보다 끝부분을 더 잘 맞힌다",
@@ -32,7 +32,7 @@ _CLAIMS = (
     ),
     Claim(
         {
-            "en": "linear biases (ALiBi) carry over to longer text: the whole text serves better than the last context",
+            "en": "Linear biases (ALiBi) carry over to longer text: the whole text serves better than the last context",
             "ko": "ALiBi는 긴 글에도 통한다: 전체를 읽는 쪽이 마지막 문맥만 읽는 쪽보다 낫다",
         },
         value="truncating:alibi_full_less_left",
@@ -45,7 +45,7 @@ _CLAIMS = (
     ),
     Claim(
         {
-            "en": "without positions longer text does no harm: the whole text serves better than the last context",
+            "en": "Without positions longer text does no harm: the whole text serves better than the last context",
             "ko": "위치 정보가 없으면 글이 길어져도 탈이 없다: 전체를 읽는 쪽이 마지막 문맥만 읽는 쪽보다 낫다",
         },
         value="truncating:none_full_less_left",
@@ -58,7 +58,7 @@ _CLAIMS = (
     ),
     Claim(
         {
-            "en": "a rolling cache (rope) is as good as reading the last context anew, within 0.02 bits per byte",
+            "en": "A rolling cache (rope) is as good as reading the last context anew, within 0.02 bits per byte",
             "ko": "캐시를 밀어내며 읽어도(rope) 마지막 문맥을 새로 읽는 것과 바이트당 0.02비트 안에서 같다",
         },
         value="truncating:rope_rolling_less_left",
@@ -72,7 +72,7 @@ _CLAIMS = (
     ),
     Claim(
         {
-            "en": "which end is cut matters (rope): the end of a text costs more after its beginning than after what "
+            "en": "Which end is cut matters (rope): the end of a text costs more after its beginning than after what "
             "stands right before it",
             "ko": "어느 쪽을 자르느냐가 중요하다(rope): 글의 끝부분은 바로 앞 대신 글의 첫머리를 읽었을 때 더 비싸다",
         },
@@ -86,7 +86,7 @@ _CLAIMS = (
     ),
     Claim(
         {
-            "en": "cutting text into chunks in training and cutting it at inference come to the same (rope), within "
+            "en": "Cutting text into chunks in training and cutting it at inference come to the same (rope), within "
             "0.02 bits per byte",
             "ko": "학습할 때 글을 조각내는 것과 추론할 때 글을 자르는 것은 바이트당 0.02비트 안에서 같다(rope)",
         },
