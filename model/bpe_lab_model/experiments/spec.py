@@ -124,7 +124,7 @@ class Experiment:
     confirm: int = 5
     """Seeds of arms that a claim names."""
     minutes: float = 10.0
-    """At preset `study` on two cores, measured."""
+    """At preset `study` on two cores that do other work too, measured."""
     smoke: Mapping[str, Any] = field(default_factory=dict)
     """Changes to options where preset `smoke` runs it, so that a test takes seconds."""
     note: Said = field(default_factory=dict)

@@ -117,7 +117,7 @@ _INIT = Experiment(
         _starting("zeros, own head", "zeros", tied=False),
     ),
     budgets=(0.25, 0.5, 1.0),
-    minutes=4.0,
+    minutes=9.0,
     columns=(
         _BPB,
         Column(

@@ -184,7 +184,7 @@ ROWS: tuple[Experiment, ...] = (
             ),
         ),
         confirm=3,
-        minutes=6.0,
+        minutes=10.0,
         smoke={"contexts": (1, 2), "lengths": (64, 256), "repeats": 1, "decoded": 2},
         note={
             "en": "Equal parameters of the trunk within 1 %, equal bytes, equal updates; the learning rate is probed "

@@ -176,7 +176,7 @@ _STABLE = Experiment(
             x_log=True,
         ),
     ),
-    minutes=6.0,
+    minutes=9.0,
     smoke={"factors": (1.0, 64.0), "trial_bytes": 2_000},
     note={
         "en": "Heads share the width, so their number changes no parameter; without feed-forward there are a third as "

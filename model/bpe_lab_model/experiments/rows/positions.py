@@ -119,7 +119,7 @@ POSITIONS = Experiment(
     ),
     budgets=(0.25, 0.5, 1.0),
     screen=3,
-    minutes=3.0,
+    minutes=8.0,
     note={
         "en": "Long texts are pieces of validation documents, four times the context; where no document is that long, "
         "documents of a domain are joined. A learned table has a place for each byte of the context, so it reads on "
@@ -219,7 +219,7 @@ ADD_OR_CONCAT = Experiment(
         ),
     ),
     budgets=(0.5, 1.0, 2.0),
-    minutes=2.0,
+    minutes=7.0,
     note={
         "en": "concat-split gives half of the width to the token and half to the position; concat-wide gives each the "
         "whole width, so that the trunk is twice as wide and its blocks hold four times the parameters.",

@@ -69,7 +69,7 @@ VOCABULARY_SAMPLE = Experiment(
             {"en": "BPB", "ko": "BPB"},
         ),
     ),
-    minutes=4.0,
+    minutes=6.0,
     note={
         "en": "Only the tokenizer learns from a sample; every model trains on the same text.",
         "ko": "표본을 쓰는 것은 토크나이저뿐이며, 모델은 모두 같은 글로 학습한다.",
@@ -451,7 +451,7 @@ EXTEND = Experiment(
         ),
     ),
     budgets=(0.125, 0.25, 0.5, 1.0),
-    minutes=6.0,
+    minutes=4.0,
     smoke={"new_tokens": 64},
     note={
         "en": "Every arm begins with the same model of the first domain. New tokens are learned on the second domain's "

@@ -135,7 +135,7 @@ _BATCH = Experiment(
         ),
     ),
     screen=3,
-    minutes=4.0,
+    minutes=7.0,
     smoke={"n_gradients": 4, "rows_to_cut": 8},
     note={
         "en": "Each arm reads a quarter of the text four times, since nothing can be learned by heart from text that is"
@@ -222,7 +222,7 @@ _DROPOUT = Experiment(
         Arm(_BPE, text_share=_ONE, task="dropping:train", measures=("batches:seen",), options={"dropout": 0.1}),
     ),
     budgets=(_ONE, _FOUR, _SIXTEEN),
-    minutes=5.0,
+    minutes=8.0,
     columns=(
         Column("epochs", {"en": "epochs", "ko": "에폭"}, ".0f"),
         _LR,

@@ -132,7 +132,7 @@ ROWS: tuple[Experiment, ...] = (
             ),
         ),
         confirm=5,
-        minutes=3.2,
+        minutes=3.0,
         smoke={"tail_documents": 3, "rolling_tokens": 64},
         note={
             "en": "Every way scores the same tokens. Learned positions end at the context, so the whole text and the "
