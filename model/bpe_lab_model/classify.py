@@ -240,7 +240,7 @@ def tune(
         for seed in range(plan.first_seed, plan.first_seed + plan.n_seeds):
             model, tuned = _tuned(arm, shards, labels, plan, seed, report)
             started = time.perf_counter()
-            logs.append(predict(model, held, plan.max_tokens))
+            logs.append(_checked(predict(model, held, plan.max_tokens), arm.name))
             times.append(time.perf_counter() - started)
             models.append(model)
             taken.append(tuned)
@@ -262,6 +262,17 @@ def tune(
             tuned=tuple(taken),
         )
     return outcome, models[0]
+
+
+def _checked(logs: Floats, name: str) -> Floats:
+    """Return a model's answers; a last step that diverges leaves no loss to see it by, only answers that are none.
+
+    Raises:
+        FormatError: one of them is no number.
+    """
+    if not np.isfinite(logs).all():
+        raise FormatError(f"{name}: training diverged, what the model answers is no number", "take a smaller --lr")
+    return logs
 
 
 def _shards(folder: Path, candidate: "Candidate", train: Labelled, test: Labelled) -> Shards:

@@ -266,6 +266,14 @@ def test_goes_on_from_a_model_and_not_from_one_of_another_vocabulary(candidate: 
         classify.tune(Arm("x", candidate, relative, "run/"), train, test, Plan(encoder=True))
 
 
+def test_a_last_step_that_diverges_is_told(candidate: Ours) -> None:
+    """One step in all: its loss is a number, and the model that it leaves is none."""
+    train, test = divide(REVIEWS, 0.2)
+    arm = Arm("byte", candidate, SMALL)
+    with pytest.raises(FormatError, match="diverged"):
+        classify.tune(arm, train, test, Plan(epochs=1, n_seeds=1, lr=1e30, bytes_per_step=4096))
+
+
 # -- the command
 
 
@@ -284,6 +292,9 @@ def test_a_saved_model_says_the_same(candidate: Ours, tmp_path: Path, capfd: pyt
     rows = [line.split("\t") for line in capfd.readouterr().out.splitlines()]
     assert [row[2] for row in rows] == GOOD
     assert [row[0] for row in rows] == [label for label, _ in classify.label(model, candidate, REVIEWS.texts[:5])]
+    (tmp_path / "none.txt").write_text("\n", encoding="utf-8")
+    argv = ["lm", "finetune", "classify", "--from", str(tmp_path / "c"), "--predict", str(tmp_path / "none.txt")]
+    assert main(argv) == 3 and "none.txt holds no line" in capfd.readouterr().err
 
 
 def test_a_model_that_was_not_tuned_classifies_nothing(tmp_path: Path) -> None:
@@ -296,7 +307,7 @@ def test_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     rows = [f"{label}\t{text} {i}" for i in range(2) for text, label in zip(GOOD + BAD, REVIEWS.labels, strict=True)]
     (tmp_path / "l.tsv").write_text("\n".join(rows), encoding="utf-8")
     argv = ["lm", "finetune", "classify", "--data", str(tmp_path / "l.tsv"), "--epochs", "1", "--seeds", "1", "-t"]
-    argv += ["unit=byte,vocab=280", "unit=jamo,vocab=400"]
+    argv += ["unit=byte,vocab=280", "unit=jamo,vocab=400", "unit=byte,vocab=280"]
     assert main([*argv, "-o", str(tmp_path / "out")]) == 0
     said = capfd.readouterr()
     assert "16 texts to train on, 4 texts held out, 2 labels" in said.err
@@ -322,6 +333,7 @@ def test_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
         (["--preset", "vast"], 2, "no preset is called 'vast'"),
         (["--lr", "0"], 2, "must be above 0"),
         (["-t", "nowhere.bpe"], 3, "nowhere.bpe"),
+        (["-t", "nowhere.bpe", "-o", "no/such/folder"], 3, "no/such does not exist"),
     ],
 )
 def test_refused(argv: list[str], code: int, said: str, capfd: pytest.CaptureFixture[str]) -> None:

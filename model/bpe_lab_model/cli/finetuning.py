@@ -4,6 +4,7 @@ Prints what `classify.tune` came to, one row a tokenizer or checkpoint. Imports 
 """
 
 import argparse
+import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bpe_lab.cli import arguments, table
 from bpe_lab.cli.exits import Exit
 from bpe_lab.cli.terminal import Terminal, amount, clock, duration, number
-from bpe_lab.errors import ArgumentError, BpeLabError, FileError
+from bpe_lab.errors import ArgumentError, BpeLabError, CorpusError, FileError
 from bpe_lab_model.cli.adapting import (
     COST,
     Way,
@@ -141,8 +142,20 @@ def _check(args: argparse.Namespace) -> None:
         )
     if args.predict and (len(args.starts) != 1 or args.data or args.tokenizers):
         raise ArgumentError("--predict takes one tuned model and nothing to train on", "--from FOLDER --predict FILE")
-    if args.out and Path(args.out).exists() and not args.force:
-        raise FileError(f"{args.out} exists already", "choose another name, or overwrite it with --force")
+    if args.out:
+        _check_out(Path(args.out), args.force)
+    args.starts, args.tokenizers = list(dict.fromkeys(args.starts)), list(dict.fromkeys(args.tokenizers))
+
+
+def _check_out(out: Path, force: bool) -> None:
+    """Refuse a folder that is taken or cannot be made, so that nobody tunes a model to learn it."""
+    if out.exists() and not force:
+        raise FileError(f"{out} exists already", "choose another name, or overwrite it with --force")
+    parent = out.absolute().parent
+    if not parent.is_dir():
+        raise FileError(f"the folder {parent} does not exist", "create it first")
+    if not os.access(parent, os.W_OK):
+        raise FileError(f"cannot write into the folder {parent}", "choose another with -o")
 
 
 def _texts(args: argparse.Namespace) -> tuple[Labelled, Labelled]:
@@ -157,7 +170,7 @@ def _texts(args: argparse.Namespace) -> tuple[Labelled, Labelled]:
 
 
 def _arms(args: argparse.Namespace, train: Labelled) -> "Iterator[Arm]":
-    """Yield checkpoints, then tokenizers to start from scratch with; a name that comes twice gets a number."""
+    """Yield checkpoints, then tokenizers to start from scratch with."""
     given = [_from_checkpoint(path) for path in args.starts]
     for arm in given:
         check_ranks(ways(args), arm.start)  # type: ignore[arg-type]  # of a checkpoint it is a model
@@ -270,6 +283,8 @@ def _predict(args: argparse.Namespace, terminal: Terminal) -> int:
         texts = [line for line in Path(args.predict).read_bytes().splitlines() if line.strip()]
     except OSError as e:
         raise FileError(f"cannot read {args.predict}: {e.strerror}", "check the spelling") from e
+    if not texts:
+        raise CorpusError(f"{args.predict} holds no line to label", "give a text a line")
     found = classify.label(model, arm.candidate, texts)
     if args.json:
         rows = [{"label": label, "probability": round(p, 6)} for label, p in found]
