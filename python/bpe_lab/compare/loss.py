@@ -241,9 +241,9 @@ def notice(plan: Plan, losses: Losses, target: Target) -> Both:
     facts = {
         "preset": losses.preset,
         "arms": len(losses.arms),
-        "seeds": len(losses.seeds),
+        "seeds": say("one-seed") if len(losses.seeds) == 1 else say("seeds", n=len(losses.seeds)),
         "bytes": f"{losses.budget:,}",
-        "documents": losses.n_documents,
+        "documents": f"{losses.n_documents:,}",
         "epochs": "?" if losses.epochs is None else f"{losses.epochs:.1f}",
     }
     worth = say("loss-proves-nothing") if plan.notice or losses.preset == "demo" else None

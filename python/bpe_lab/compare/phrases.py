@@ -279,6 +279,7 @@ PHRASES: dict[str, Both] = {
     "loss-resolved": both("resolved, {n} seeds", "가려짐, 시드 {n}개"),
     "loss-leans": both("leans, {n} seeds", "기움, 시드 {n}개"),
     "seeds": both("{n} seeds", "시드 {n}개"),
+    "one-seed": both("one seed", "시드 1개"),
     "loss-needs-seeds": both("not resolved, about {n} seeds needed", "가릴 수 없음, 시드가 {n}개쯤 있어야 함"),
     "loss-needs-documents": both(
         "not resolved, about {n} held-out documents needed", "가릴 수 없음, 떼어 둔 문서가 {n}건쯤 있어야 함"
@@ -289,9 +290,9 @@ PHRASES: dict[str, Both] = {
     "arm-diverged": both("training diverged, so not ranked: {note}", "학습이 발산해 순위에서 뺌: {note}"),
     "arm-lossy": both("does not give the text back, so not ranked: {note}", "글이 되돌아오지 않아 순위에서 뺌: {note}"),
     "loss-rests-on": both(
-        "Models of the preset {preset}: {arms} tokenizers, {seeds} seeds each, {bytes} bytes of training ({epochs}"
+        "Models of the preset {preset}: {arms} tokenizers, {seeds} each, {bytes} bytes of training ({epochs}"
         " passes over the text), scored on {documents} held-out documents.",
-        "{preset} 프리셋의 모델: 토크나이저 {arms}개, 저마다 시드 {seeds}개, 학습 {bytes}바이트(글을 {epochs}번 훑음),"
+        "{preset} 프리셋의 모델: 토크나이저 {arms}개, 저마다 {seeds}, 학습 {bytes}바이트(글을 {epochs}번 훑음),"
         " 떼어 둔 문서 {documents}건에서 잼.",
     ),
     "loss-proves-nothing": both(

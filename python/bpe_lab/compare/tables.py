@@ -16,7 +16,9 @@ NAME = {"key": "name", "title": both("tokenizer", "토크나이저"), "unit": No
 
 def column(key: str, title: Both, unit: str | None = None, better: str | None = None) -> Row:
     """Return a column of a table."""
-    return {"key": key, "title": title, "unit": unit, "better": better}
+    found = {"key": key, "title": title, "unit": unit, "better": better}
+    # Losses differ by thousandths: three digits in all would show equal ones.
+    return found | {"format": ".3f"} if unit == "bits/byte" else found
 
 
 def metric_column(name: str) -> Row:
