@@ -247,6 +247,12 @@ def test_below_five_seeds_it_leans(compared: Callable[..., Found], seeds: int, s
     assert line["strength"] == strength and word in line["en"]
 
 
+@pytest.mark.parametrize(("seeds", "en", "ko"), [(1, "one seed each", "시드 1개"), (3, "3 seeds each", "시드 3개")])
+def test_the_notice_counts_in_words(compared: Callable[..., Found], seeds: int, en: str, ko: str) -> None:
+    told = compared(trainer(LOWER, seeds=seeds)).data["loss"]["notice"]
+    assert en in told["en"] and f"저마다 {ko}," in told["ko"]
+
+
 def test_one_budget_crowns_nobody(compared: Callable[..., Found]) -> None:
     line = summary(compared(trainer(LOWER)))
     assert line["strength"] == "leans" and "One budget crowns nobody" in line["en"]
@@ -540,10 +546,12 @@ def test_models_that_were_asked_for_and_fail_are_an_error_after_the_files(
     assert found == code and "error:" in talk and Path("result/comparison.json").exists()
 
 
-def test_ctrl_c_ends_it(compare: Compare, model: Trainer) -> None:
+@pytest.mark.parametrize("more", [(), ("--no-cache",)])
+def test_ctrl_c_ends_it(compare: Compare, model: Trainer, more: tuple[str, ...]) -> None:
     model.error = KeyboardInterrupt()
-    code, data, _ = compare()
+    code, data, talk = compare(*more)
     assert code == 130 and "Main table" in data
+    assert ("the same command goes on" in talk) == (more == ())
 
 
 # -- what is kept

@@ -31,7 +31,7 @@ from bpe_lab_model import cost, devices, probing, recording
 from bpe_lab_model.checkpoint import versions
 from bpe_lab_model.equalising import equalised
 from bpe_lab_model.gpt import Config
-from bpe_lab_model.presets import Preset, preset
+from bpe_lab_model.presets import Preset, check_match, preset
 from bpe_lab_model.running import Outcome, Work, bits
 from bpe_lab_model.training import Settings
 from bpe_lab_model.workers import Crew, Standing
@@ -222,10 +222,7 @@ def _check(request: Request, chosen: Preset, budgets: Sequence[int]) -> None:
         )
     if not request.candidates:
         raise ArgumentError("there is no tokenizer to train a model on", "give recipes or files with --tokenizers")
-    if request.match not in ("bytes", "flops", "params"):
-        raise ArgumentError(f"no match is called {request.match!r}", "bytes, flops or params")
-    if request.match == "flops" and len(budgets) < 2:
-        raise ArgumentError("equal FLOPs are read off between budgets: one is too few", "--budgets 1,2,4")
+    check_match(request.match, budgets)
     if not request.validation.n_bytes:
         raise CorpusError(f"{request.validation.name} holds no text to score", "give a text with --eval")
     if request.train.n_bytes < chosen.bytes_per_step:

@@ -4,7 +4,7 @@ One table for `lm train --preset`, `lm compare --preset` and `compare --downstre
 steps: docs/results.md tells which were tried. Trains nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -127,6 +127,18 @@ _EVERY = (
 )  # fmt: skip
 
 PRESETS: Mapping[str, Preset] = {preset.name: preset for preset in _EVERY}
+
+
+def check_match(match: str, budgets: Sequence[int]) -> None:
+    """Refuse what is no way to hold equal, and equal FLOPs with one budget.
+
+    Raises:
+        ArgumentError: with what can be asked for.
+    """
+    if match not in ("bytes", "flops", "params"):
+        raise ArgumentError(f"no match is called {match!r}", "bytes, flops or params")
+    if match == "flops" and len(budgets) < 2:
+        raise ArgumentError("equal FLOPs are read off between budgets: one is too few", "--budgets 1,2,4")
 
 
 def trunk_bytes(budgets: tuple[int, ...], decay_share: float) -> int:

@@ -8,6 +8,7 @@ import pytest
 from small import PRESET
 
 from bpe_lab.cli import main
+from bpe_lab.cli.interrupts import Terminated
 from bpe_lab.compare.output import validate
 from bpe_lab_model import presets, probing
 from bpe_lab_model.cli import comparing
@@ -65,6 +66,7 @@ def test_a_comparison_by_loss(files: tuple[Path, Path], tmp_path: Path, capsys: 
     monkeypatch.setattr(Crew, "run", lambda self, works, *_: None if not works else pytest.fail("trained again"))
     assert lm(*words, "--force", "--speak", "ko") == 0
     shown = capsys.readouterr()
+    assert shown.out.count("6. 글자보다 작은 조각이") == 1 and "지금 학습하는 모델" not in shown.out
     assert "언어 모델의 손실" in shown.out and "4 runs: 2 tokenizers x 2 seeds x 1 budget" in shown.err
 
 
@@ -111,7 +113,7 @@ def test_a_plan_trains_nothing_and_keeps_nothing(files: tuple[Path, Path], tmp_p
         (("--domain", "a.txt"), "--domain must be NAME=FILE"),
         (("--domain", "a=no-such.txt"), "no-such.txt"),
         (("--domain", "a=x.txt", "--corpus", "x.txt"), "--domain names the files of the corpus itself"),
-        (("--tokenizers", "unit=byte,vocab=400"), "between two lossless tokenizers or more, here are 1"),
+        (("--tokenizers", "unit=byte,vocab=400"), "between two tokenizers or more, got 1"),
         (("--tokenizers", "unit=byte,vocab=400", "unit=char,vocab=300,closed=true"), "here are 1; "),
         (("--tokenizers", "unit=byte,vocab=400", "nothing.json"), "nothing.json"),
         (("--match", "flops"), "equal FLOPs are read off between budgets"),
@@ -125,9 +127,31 @@ def test_what_cannot_be_done_is_said(words: tuple[str, ...], says: str, capsys: 
 
 def test_default_tokenizers_suit_the_size() -> None:
     assert comparing.default_tokenizers("ko", (8_000,)) == [
-        f"unit={unit},vocab=8000" for unit in ("byte", "byte-char", "jamo", "syllable")
+        *(f"unit={unit},vocab=8000" for unit in ("byte", "byte-char", "jamo", "syllable")),
+        "unit=byte,vocab=16000",
     ]
-    assert comparing.default_tokenizers("fr", (8_000,)) == ["unit=byte,vocab=8000", "unit=byte-char,vocab=8000"]
+    assert comparing.default_tokenizers("fr", (8_000, 9_000)) == [
+        f"unit={unit},vocab={size}" for size in (8000, 9000) for unit in ("byte", "byte-char")
+    ]
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, Terminated])
+@pytest.mark.parametrize("more", [(), ("--no-cache",)])
+def test_who_is_stopped_learns_that_it_goes_on(
+    ending: type[BaseException], more: tuple[str, ...], tmp_path: Path, capsys: Any, monkeypatch: Any
+) -> None:
+    def stop(*_: object) -> None:
+        raise ending
+
+    monkeypatch.setattr(Crew, "run", stop)
+    assert lm(*TWO, "--runs", tmp_path / "runs", *more) == (130 if ending is KeyboardInterrupt else 143)
+    said = capsys.readouterr().err
+    assert ("the same command goes on" in said) == (more == ()) and ("nothing was written" in said) == (more != ())
+
+
+def test_equal_flops_of_one_budget_are_refused_before_the_texts_are_read(capsys: Any) -> None:
+    assert lm("--match", "flops", "--corpus", "no-such.txt") == 2
+    assert "one is too few" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,8 @@ def _add_grid(parser: arguments.Parser) -> None:
         "--tokenizers",
         nargs="+",
         metavar="RECIPE|FILE|NAME",
-        help="recipes (unit=jamo,vocab=8k), files of any format, published names (default: the language's units)",
+        help="recipes (unit=jamo,vocab=8k), files of any format, published names (default: the language's units, one of"
+        " them in two sizes)",
     )
     add(
         "--preset",
@@ -149,29 +150,33 @@ def run_compare(args: argparse.Namespace, terminal: Terminal) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse what cannot be meant, before texts are read and torch is loaded."""
-    from bpe_lab_model.presets import preset
+    from bpe_lab_model.presets import check_match, preset
 
     if args.domain and (args.corpus or args.eval):
         raise ArgumentError("--domain names the files of the corpus itself", "leave out --corpus and --eval")
     args.preset = args.preset or ("cpu-nano" if args.corpus or args.domain else "demo")
     chosen = preset(args.preset)
-    chosen.budget_bytes(args.budgets)
+    check_match(args.match, chosen.budget_bytes(args.budgets))
     if args.seeds is not None and args.seeds < 1:
         raise ArgumentError(
             f"--seeds must be at least 1, got {args.seeds}", "3 to screen, 5 to claim, 10 for a headline"
         )
-    if not args.tokenizers:
-        args.tokenizers = default_tokenizers(args.lang, chosen.sizes)
+    if args.tokenizers and len(set(args.tokenizers)) < 2:
+        raise ArgumentError("a loss is compared between two tokenizers or more, got 1", "name more with --tokenizers")
+    args.tokenizers = args.tokenizers or default_tokenizers(args.lang, chosen.sizes)
 
 
 def default_tokenizers(lang: str, sizes: Sequence[int]) -> list[str]:
-    """Return the language's units at the preset's sizes.
+    """Return the language's units at the preset's sizes; of one size the first unit at twice that, too.
+
+    Whether a whole word as one token pays takes two sizes of a unit.
 
     >>> default_tokenizers("ko", (2_048,))
-    ['unit=byte,vocab=2048', 'unit=byte-char,vocab=2048', 'unit=jamo,vocab=2048']
+    ['unit=byte,vocab=2048', 'unit=byte-char,vocab=2048', 'unit=jamo,vocab=2048', 'unit=byte,vocab=4096']
     """
     units = UNITS.get(lang, UNITS[""])
     pairs = [(unit, size) for size in sizes for unit in units if unit != "syllable" or size >= _SYLLABLE_FROM]
+    pairs += [(units[0], 2 * sizes[0])] if len(sizes) == 1 else []
     return [f"unit={unit},vocab={size}" for unit, size in pairs]
 
 
@@ -316,12 +321,8 @@ def _trained(
         grid = planned(replace(request, progress=progress))
         for line in told(grid):
             terminal.say(line)
-        try:
+        with downstream.resumable(grid.folder, terminal, kept=not args.no_cache):
             records = run_grid(grid, args.jobs)
-        except KeyboardInterrupt:
-            terminal.say("the same command goes on from here")
-            terminal.written.append(grid.folder)
-            raise
     models = summarised(plan, measured.results, records, target=_target(args))
     return comparison(plan, measured.results, measured.seconds + time.monotonic() - started, models)
 
@@ -344,8 +345,8 @@ def told(grid: "Grid") -> Iterator[str]:
 def _give(found: "Comparison", outputs: comparing.Outputs, terminal: Terminal, args: argparse.Namespace) -> None:
     """Print and write what was found, as `bpe-lab compare` does."""
     if outputs.printed == "terminal":
-        comparing.show(found, outputs, terminal, follows=True)
-        comparing.show_loss(found, outputs, terminal)
+        comparing.show(found, outputs, terminal, follows=False)
+        comparing.show_loss(found, outputs, terminal, answers=False)
     else:
         binary_stdout().write(comparing.as_bytes(found, outputs.printed, outputs.lang))
     for form, path in outputs.files.items():

@@ -348,11 +348,11 @@ def show(found: "Comparison", outputs: Outputs, terminal: Terminal, *, follows: 
     sys.stdout.flush()
 
 
-def show_loss(found: "Comparison", outputs: Outputs, terminal: Terminal) -> None:
-    """Print what models made of it."""
+def show_loss(found: "Comparison", outputs: Outputs, terminal: Terminal, *, answers: bool = True) -> None:
+    """Print what models made of it; `answers` that `show` has printed already are not told again."""
     from bpe_lab.cli import comparison_view
 
-    comparison_view.show_loss(found.to_json(), terminal.console(), outputs.lang)
+    comparison_view.show_loss(found.to_json(), terminal.console(), outputs.lang, answers=answers)
 
 
 def _last_line(outputs: Outputs, terminal: Terminal, args: argparse.Namespace, found: "Comparison") -> None:

@@ -92,8 +92,8 @@ def show(data: Data, console: "Console", lang: str, *, loss_follows: bool = Fals
             console.print(_table(table, console, lang))
 
 
-def show_loss(data: Data, console: "Console", lang: str) -> None:
-    """Print what language models made of the tokenizers: what it rests on, the table, and what it answers."""
+def show_loss(data: Data, console: "Console", lang: str, *, answers: bool = True) -> None:
+    """Print what language models made of the tokenizers: what it rests on, the table, and the `answers` it gives."""
     _heading(console, _WORDS["loss"][lang])
     console.print(_plain(data["loss"]["notice"][lang]))
     table = next(t for t in data["tables"] if t["id"] == "loss")
@@ -105,7 +105,8 @@ def show_loss(data: Data, console: "Console", lang: str) -> None:
     for line in data["summary"]:
         if line.get("loss"):
             console.print(f"- {_WORDS[line['strength']][lang]}: {_plain(line[lang])}")
-    _loss_answers(data, console, lang)
+    if answers:
+        _loss_answers(data, console, lang)
 
 
 _LOSS = ("bits_per_byte", "relative", "verdict", "bits_inside_syllable", "train_seconds")

@@ -5,8 +5,8 @@ The models are the companion package's (`bpe_lab.cli.plugins`); what their losse
 
 import argparse
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,8 +119,22 @@ def _trained(plan: "Plan", measured: "Measured", training: Training, terminal: T
         )
     with run_folder(plan, training.preset, train, args.out and Path(args.out), training.cache) as folder:
         wanted = Wanted(training.preset, folder, resume=not args.no_cache, threads=args.threads)
-        with watching_runs(terminal) as progress:
+        with watching_runs(terminal) as progress, resumable(folder, terminal, kept=not args.no_cache):
             return train_models(plan, measured.results, measured.make, train, wanted, progress)
+
+
+@contextmanager
+def resumable(folder: Path, terminal: Terminal, *, kept: bool) -> Iterator[None]:
+    """Say, where training is ended from outside and what is done is `kept`, that the same command goes on."""
+    from bpe_lab.cli.interrupts import Terminated
+
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated):
+        if kept:
+            terminal.say("the same command goes on from here")
+            terminal.written.append(folder)
+        raise
 
 
 def watching_runs(terminal: Terminal) -> "AbstractContextManager[Callable[[RunProgress], None] | None]":
