@@ -16,11 +16,11 @@ from bpe_lab.cli import arguments
 from bpe_lab.cli.exits import Exit
 from bpe_lab.cli.terminal import Terminal, amount, number
 from bpe_lab.errors import ArgumentError, FormatError
-from bpe_lab.runs import Scored, bootstrap_bpb
 
 if TYPE_CHECKING:
     from bpe_lab.compare.candidates import Candidate
     from bpe_lab.metrics import Estimate
+    from bpe_lab.runs import Scored
     from bpe_lab.shards import ShardSplit
     from bpe_lab_model.checkpoint import Checkpoint
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class Evaluated:
     """What is printed."""
 
-    scored: Scored
+    scored: "Scored"
     checkpoint: str
     tokenizer: str
     text: str
@@ -275,6 +275,8 @@ def _lines(found: Evaluated, seed: int, dim: Callable[[str], str]) -> Iterator[s
 
 
 def _overall(found: Evaluated, seed: int, dim: Callable[[str], str]) -> Iterator[str]:
+    from bpe_lab.runs import bootstrap_bpb
+
     scored = found.scored
     yield _figure("bits per byte", scored.bpb, f"{_interval(bootstrap_bpb(scored, seed))} 95 % over documents")
     yield _figure("knowing nothing", found.uniform_bpb, "a model that gives every token the same probability")
@@ -297,7 +299,7 @@ def _interval(found: "Estimate") -> str:
 Rows = list[tuple[str, ...]]
 
 
-def _parts(scored: Scored, seed: int) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
+def _parts(scored: "Scored", seed: int) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
     """Yield title, header and rows of each breakdown."""
     bits = scored.bpb * sum(scored.bytes)
     yield (
@@ -338,14 +340,16 @@ def _parts(scored: Scored, seed: int) -> Iterator[tuple[str, tuple[str, ...], Ro
     )
 
 
-def _bins(scored: Scored) -> list[str]:
+def _bins(scored: "Scored") -> list[str]:
     """Return the bins of `by_position` in words: `0 to 15`, and `256 on` for the last."""
     starts = [at for at, *_ in scored.by_position]
     return [*(f"{at:,} to {end - 1:,}" for at, end in pairwise(starts)), *(f"{at:,} on" for at in starts[-1:])]
 
 
-def domains_of(scored: Scored) -> list[tuple[str, Scored]]:
+def domains_of(scored: "Scored") -> "list[tuple[str, Scored]]":
     """Return each domain with the sums of its documents alone, without breakdowns."""
+    from bpe_lab.runs import Scored
+
     found = []
     for i, name in enumerate(scored.domains):
         at = [d for d, domain in enumerate(scored.domain_of) if domain == i]
@@ -355,7 +359,9 @@ def domains_of(scored: Scored) -> list[tuple[str, Scored]]:
     return found
 
 
-def _domain_row(name: str, part: Scored, seed: int, bits: float) -> tuple[str, ...]:
+def _domain_row(name: str, part: "Scored", seed: int, bits: float) -> tuple[str, ...]:
+    from bpe_lab.runs import bootstrap_bpb
+
     found = bootstrap_bpb(part, seed)
     ends = tuple("-" if end is None else f"{end:.4f}" for end in (found.low, found.high))
     size = sum(part.bytes)
@@ -381,6 +387,8 @@ def _table(header: Sequence[str], rows: Rows) -> Iterator[str]:
 
 
 def _as_json(found: Evaluated, seed: int) -> dict[str, Any]:
+    from bpe_lab.runs import bootstrap_bpb
+
     scored = found.scored
     inside = scored.bits_inside_syllable
     return {

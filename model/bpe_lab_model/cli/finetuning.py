@@ -27,12 +27,12 @@ from bpe_lab_model.cli.adapting import (
     ways,
 )
 from bpe_lab_model.cli.instructing import add_instruct
-from bpe_lab_model.labelled import Labelled, check_apart, divide, read_labelled, registers
 
 if TYPE_CHECKING:
     from bpe_lab.compare.candidates import Candidate
     from bpe_lab_model.classify import Arm, Classifier, Outcome
     from bpe_lab_model.gpt import Config
+    from bpe_lab_model.labelled import Labelled
     from bpe_lab_model.progress import Progress
     from bpe_lab_model.training import Report
 
@@ -158,7 +158,9 @@ def _check_out(out: Path, force: bool) -> None:
         raise FileError(f"cannot write into the folder {parent}", "choose another with -o")
 
 
-def _texts(args: argparse.Namespace) -> tuple[Labelled, Labelled]:
+def _texts(args: argparse.Namespace) -> "tuple[Labelled, Labelled]":
+    from bpe_lab_model.labelled import check_apart, divide, read_labelled, registers
+
     data = read_labelled(args.data) if args.data else registers()
     if args.test:
         test = read_labelled(args.test)
@@ -169,7 +171,7 @@ def _texts(args: argparse.Namespace) -> tuple[Labelled, Labelled]:
     return divide(data, parse_share(args.hold_out or "20%"))
 
 
-def _arms(args: argparse.Namespace, train: Labelled) -> "Iterator[Arm]":
+def _arms(args: argparse.Namespace, train: "Labelled") -> "Iterator[Arm]":
     """Yield checkpoints, then tokenizers to start from scratch with."""
     given = [_from_checkpoint(path) for path in args.starts]
     for arm in given:
@@ -193,14 +195,14 @@ def _from_checkpoint(path: str) -> "Arm":
     return Arm(path, Ours(path, Tokenizer.load(saved.tokenizer_path)), saved.model, path)
 
 
-def _from_scratch(word: str, preset: str, train: Labelled, threads: int | None) -> "Arm":
+def _from_scratch(word: str, preset: str, train: "Labelled", threads: int | None) -> "Arm":
     from bpe_lab_model.classify import Arm
 
     candidate = _candidate(word, train, threads)
     return Arm(candidate.name, candidate, _shape(preset))
 
 
-def _candidate(word: str, train: Labelled, threads: int | None) -> "Candidate":
+def _candidate(word: str, train: "Labelled", threads: int | None) -> "Candidate":
     """Load a tokenizer, or train a recipe on the texts that are not held out."""
     from bpe_lab.compare.candidates import Failed, Missing, load_candidate
     from bpe_lab.compare.recipe import Recipe, parse_tokenizer
@@ -226,7 +228,7 @@ def _shape(preset: str) -> "Config":
 
 
 def _outcome(
-    args: argparse.Namespace, arm: "Arm", way: Way, train: Labelled, test: Labelled, terminal: Terminal
+    args: argparse.Namespace, arm: "Arm", way: Way, train: "Labelled", test: "Labelled", terminal: Terminal
 ) -> "Outcome":
     from bpe_lab_model import classify
 
@@ -355,7 +357,7 @@ def _matrix(o: "Outcome") -> Iterator[str]:
     yield from table.lines(header, rows)
 
 
-def _as_json(train: Labelled, test: Labelled, outcomes: "Sequence[Outcome]") -> dict[str, Any]:
+def _as_json(train: "Labelled", test: "Labelled", outcomes: "Sequence[Outcome]") -> dict[str, Any]:
     return {
         "data": train.name,
         "n_train": len(train),

@@ -24,13 +24,13 @@ from bpe_lab_model.cli.adapting import (
     cost_of,
     ways,
 )
-from bpe_lab_model.pairs import Pairs, check_apart, divide_pairs, read_pairs, sample_pairs
 
 if TYPE_CHECKING:
     from bpe_lab.compare.candidates import Candidate
     from bpe_lab_model.checkpoint import Checkpoint
     from bpe_lab_model.gpt import GPT
     from bpe_lab_model.instruct import Outcome
+    from bpe_lab_model.pairs import Pairs
     from bpe_lab_model.progress import Progress
     from bpe_lab_model.training import Report
 
@@ -125,7 +125,10 @@ def _check(args: argparse.Namespace) -> None:
         raise FileError(f"{args.out} exists already", "choose another name, or overwrite it with --force")
 
 
-def _pairs(args: argparse.Namespace) -> tuple[Pairs, Pairs]:
+def _pairs(args: argparse.Namespace) -> "tuple[Pairs, Pairs]":
+    from bpe_lab.holdout import parse_share
+    from bpe_lab_model.pairs import check_apart, divide_pairs, read_pairs, sample_pairs
+
     between = args.between.replace(r"\n", "\n").replace(r"\t", "\t")
     if not args.data:
         data = sample_pairs(between)
@@ -135,8 +138,6 @@ def _pairs(args: argparse.Namespace) -> tuple[Pairs, Pairs]:
         test = read_pairs(args.test, args.prompt_field, args.answer_field, between)
         check_apart(data, test)
         return data, test
-    from bpe_lab.holdout import parse_share
-
     train, test = divide_pairs(data, parse_share(args.hold_out or "20%"))
     return train, test
 
@@ -154,8 +155,8 @@ def _tuned(
     way: Way,
     start: "Checkpoint",
     candidate: "Candidate",
-    train: Pairs,
-    test: Pairs,
+    train: "Pairs",
+    test: "Pairs",
     terminal: Terminal,
 ) -> "Outcome":
     from bpe_lab_model import instruct
@@ -190,7 +191,7 @@ def _watch(name: str, terminal: Terminal) -> "Report":
 
 
 def _save(
-    args: argparse.Namespace, way: Way, start: "Checkpoint", model: "GPT", train: Pairs, terminal: Terminal
+    args: argparse.Namespace, way: Way, start: "Checkpoint", model: "GPT", train: "Pairs", terminal: Terminal
 ) -> None:
     from bpe_lab_model import instruct
 
@@ -206,7 +207,7 @@ def _save(
 # -- what is printed
 
 
-def _lines(found: Sequence[Tuned], test: Pairs) -> Iterator[str]:
+def _lines(found: Sequence[Tuned], test: "Pairs") -> Iterator[str]:
     """Yield the table, the bits by bytes seen, and how some prompts are answered."""
     columns = (">answer BPB", ">before", ">exact", ">before", *COST, ">lr", "tuned")
     yield from table.lines(columns, [_row(way, outcome) for way, outcome in found])
@@ -232,7 +233,7 @@ def _curves(found: Sequence[Tuned]) -> Iterator[str]:
     yield from table.lines((">bytes seen", *names, "answer BPB"), rows)
 
 
-def _answers(found: Sequence[Tuned], test: Pairs) -> Iterator[str]:
+def _answers(found: Sequence[Tuned], test: "Pairs") -> Iterator[str]:
     """Yield some held-out prompts with their answers, and what was said before and after."""
     first = found[0][1]
     kept = test.within(first.context_bytes - 1)
@@ -247,7 +248,7 @@ def _one_line(text: str) -> str:
     return text.rstrip("\n").replace("\n", "⏎")
 
 
-def _as_json(args: argparse.Namespace, train: Pairs, found: Sequence[Tuned]) -> dict[str, Any]:
+def _as_json(args: argparse.Namespace, train: "Pairs", found: Sequence[Tuned]) -> dict[str, Any]:
     first = found[0][1]
     return {
         "data": train.name,
