@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bpe_lab import sample
+from bpe_lab.cli import main
 from bpe_lab.compare.texts import Texts
 from bpe_lab.downstream import RunProgress
 from bpe_lab.errors import ArgumentError, CorpusError, FormatError
@@ -294,3 +295,15 @@ def test_a_newer_or_damaged_result_is_refused(tmp_path: Path) -> None:
     (tmp_path / "init" / results.RESULT).write_text("[")
     with pytest.raises(FormatError, match="init/result"):
         results.read(tmp_path)
+
+
+def test_a_run_that_is_stopped_says_what_it_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(order: runner.Order) -> results.Result:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "run", stopped)
+    assert main(["lm", "experiments", "run", "lookup", "--preset", "smoke", "--out", str(tmp_path)]) == 130
+    said = capfd.readouterr().err
+    assert "the same command goes on from here" in said and "nothing was written" not in said

@@ -187,11 +187,8 @@ def run_experiments(args: argparse.Namespace, terminal: Terminal) -> int:
 def _run(runner: Any, order: "Order", progress: Any, terminal: Terminal) -> "Result":
     from dataclasses import replace
 
-    try:
+    with downstream.resumable(order.place, terminal, kept=order.resume):
         return runner.run(replace(order, progress=progress))  # type: ignore[no-any-return]
-    except KeyboardInterrupt:
-        terminal.say("the same command goes on from here")
-        raise
 
 
 def _orders(args: argparse.Namespace) -> "Iterator[Order]":
