@@ -72,6 +72,8 @@ def _without(key: str) -> Callable[[dict[str, Any]], Any]:
         lambda data: data["scored"]["nats"].pop(),
         lambda data: data["scored"]["nats"].__setitem__(0, None),
         lambda data: data["scored"].update(by_syllable=[1]),
+        lambda data: data.update(bytes="x"),
+        lambda data: data["curve"][0].update(seconds="x"),
     ],
 )
 def test_a_damaged_record_is_refused_by_name(tmp_path: Path, spoil: Callable[[Any], Any]) -> None:

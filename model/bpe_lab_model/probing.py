@@ -6,6 +6,7 @@ for trials and is told what came out.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -72,7 +73,10 @@ class Tried:
             return {}
         try:
             data = json.loads(self.path.read_text(encoding="utf-8"))
-            return {float(factor): None if value is None else float(value) for factor, value in data.items()}
+            found = {float(factor): None if value is None else float(value) for factor, value in data.items()}
+            if not all(factor > 0 and math.isfinite(value or 0) for factor, value in found.items()):
+                raise ValueError
+            return found
         except (ValueError, AttributeError, TypeError):
             raise FormatError(
                 f"{self.path.name} is damaged", "take the file away, and its runs are done again"

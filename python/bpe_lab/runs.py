@@ -172,9 +172,24 @@ class RunRecord:
             given["arm"] = Arm(**given["arm"])
             given["curve"] = tuple(_point(point) for point in given["curve"])
             given["scored"] = _scored(given["scored"])
-            return cls(**given)
+            found = cls(**given)
+            _check_numbers(found)
+            return found
         except (KeyError, TypeError, AttributeError, ValueError) as e:
             raise FormatError(f"a damaged run record: {type(e).__name__} {e}", "train this run again") from None
+
+
+def _check_numbers(record: RunRecord) -> None:
+    """Refuse what is no number where tables count with one.
+
+    Raises:
+        TypeError: it names the field.
+    """
+    numbers = ("seed", "budget_bytes", "bytes", "tokens", "flops", "seconds", "memory_bytes")
+    for holder, names in ((record, numbers), *((point, ("bytes", "seconds", "train_nats")) for point in record.curve)):
+        for name in names:
+            if not isinstance(getattr(holder, name), (int, float)):
+                raise TypeError(f"{name} is no number: {getattr(holder, name)!r}")
 
 
 def _point(data: Any) -> Point:

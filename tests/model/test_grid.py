@@ -338,9 +338,10 @@ def test_damaged_probes_are_named_and_damaged_shards_written_again(
         path.unlink()
     assert nats(grid_of(request_, seeds=1, folder=kept)) == nats(straight[1])
     path = sorted(kept.glob("probes/*.json"))[0]
-    path.write_text("[1]")
-    with pytest.raises(FormatError, match=path.name):
-        grid_of(request_, seeds=1, folder=kept)
+    for damaged in ("[1]", '{"-1": 2.0}', '{"1": NaN}'):
+        path.write_text(damaged)
+        with pytest.raises(FormatError, match=path.name):
+            grid_of(request_, seeds=1, folder=kept)
 
 
 # -- learning rates
