@@ -1,12 +1,14 @@
 """What the tasks of `lm finetune` share on the command line: how much of a model is tuned, and what that took."""
 
 import argparse
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from bpe_lab.cli import arguments
 from bpe_lab.cli.terminal import amount
-from bpe_lab.errors import ArgumentError
+from bpe_lab.errors import ArgumentError, FileError
 
 if TYPE_CHECKING:
     from bpe_lab_model.gpt import GPT
@@ -102,3 +104,14 @@ def cost_json(tuned: "Tuned") -> dict[str, object]:
         "memory_bytes": tuned.memory_bytes,
         "training_seconds": round(tuned.seconds, 3),
     }
+
+
+def check_out(out: Path, force: bool) -> None:
+    """Refuse a folder that is taken or cannot be made, so that nobody tunes a model to learn it."""
+    if out.exists() and not force:
+        raise FileError(f"{out} exists already", "choose another name, or overwrite it with --force")
+    parent = out.absolute().parent
+    if not parent.is_dir():
+        raise FileError(f"the folder {parent} does not exist", "create it first")
+    if not os.access(parent, os.W_OK):
+        raise FileError(f"cannot write into the folder {parent}", "choose another with -o")

@@ -4,7 +4,6 @@ Prints what `classify.tune` came to, one row a tokenizer or checkpoint. Imports 
 """
 
 import argparse
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -21,6 +20,7 @@ from bpe_lab_model.cli.adapting import (
     above_zero,
     add_lora,
     check_lora,
+    check_out,
     check_ranks,
     cost_json,
     cost_of,
@@ -143,19 +143,8 @@ def _check(args: argparse.Namespace) -> None:
     if args.predict and (len(args.starts) != 1 or args.data or args.tokenizers):
         raise ArgumentError("--predict takes one tuned model and nothing to train on", "--from FOLDER --predict FILE")
     if args.out:
-        _check_out(Path(args.out), args.force)
+        check_out(Path(args.out), args.force)
     args.starts, args.tokenizers = list(dict.fromkeys(args.starts)), list(dict.fromkeys(args.tokenizers))
-
-
-def _check_out(out: Path, force: bool) -> None:
-    """Refuse a folder that is taken or cannot be made, so that nobody tunes a model to learn it."""
-    if out.exists() and not force:
-        raise FileError(f"{out} exists already", "choose another name, or overwrite it with --force")
-    parent = out.absolute().parent
-    if not parent.is_dir():
-        raise FileError(f"the folder {parent} does not exist", "create it first")
-    if not os.access(parent, os.W_OK):
-        raise FileError(f"cannot write into the folder {parent}", "choose another with -o")
 
 
 def _texts(args: argparse.Namespace) -> "tuple[Labelled, Labelled]":

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from bpe_lab.cli import arguments, table
 from bpe_lab.cli.exits import Exit
 from bpe_lab.cli.terminal import Terminal, amount, clock, number
-from bpe_lab.errors import ArgumentError, FileError
+from bpe_lab.errors import ArgumentError
 from bpe_lab_model.cli.adapting import (
     COST,
     Way,
     above_zero,
     add_lora,
     check_lora,
+    check_out,
     check_ranks,
     cost_json,
     cost_of,
@@ -121,8 +122,8 @@ def _check(args: argparse.Namespace) -> None:
         )
     if (args.prompt_field or args.answer_field) and not args.data:
         raise ArgumentError("--prompt-field and --answer-field name fields of --data", "--data pairs.jsonl")
-    if args.out and Path(args.out).exists() and not args.force:
-        raise FileError(f"{args.out} exists already", "choose another name, or overwrite it with --force")
+    if args.out:
+        check_out(Path(args.out), args.force)
 
 
 def _pairs(args: argparse.Namespace) -> "tuple[Pairs, Pairs]":
