@@ -99,17 +99,19 @@ fn train(text: &[u8], n_merges: usize) -> Vec<Merge> {
 }
 
 /// Merges of any two ids so far, listed twice or spelling an old token now and then: `choices` say which.
+/// A token of a hundred bytes and more is not merged again.
 fn any_merges(alphabet: &[u8], choices: &[(usize, usize)]) -> Vec<Merge> {
     let mut tokens: Vec<(TokenId, Vec<u8>)> =
         alphabet.iter().map(|&b| (ByteOrder::Gpt2.ids()[usize::from(b)], vec![b])).collect();
+    let mut known: HashMap<Vec<u8>, TokenId> = tokens.iter().map(|(id, spelling)| (spelling.clone(), *id)).collect();
     let mut list = Vec::new();
     for &(left, right) in choices {
         let (left, right) = (&tokens[left % tokens.len()], &tokens[right % tokens.len()]);
         let spelling = [left.1.as_slice(), &right.1].concat();
-        let old = tokens.iter().find(|t| t.1 == spelling).map(|t| t.0);
-        let result = old.unwrap_or(TokenId(256 + list.len() as u32));
+        let new = TokenId(256 + list.len() as u32);
+        let result = *known.entry(spelling.clone()).or_insert(new);
         list.push(Merge { left: left.0, right: right.0, result });
-        if old.is_none() && spelling.len() < 100 {
+        if result == new && spelling.len() < 100 {
             tokens.push((result, spelling));
         }
     }
