@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bpe_lab.errors import ArgumentError, CorpusError, FileError, FormatError
-from bpe_lab.holdout import split_hashes
+from bpe_lab import holdout
+from bpe_lab.errors import CorpusError, FileError, FormatError
 
 
 @dataclass(frozen=True)
@@ -96,18 +96,13 @@ def divide(data: Labelled, share: float) -> tuple[Labelled, Labelled]:
         ArgumentError: a share that is not between 0 and 1.
         CorpusError: there is one label only, or one that only one text has.
     """
-    if not 0 < share < 1:
-        raise ArgumentError(f"the share to hold out must be between 0 and 1, got {share}", "20% is usual")
+    share = holdout.parse_share(share)
     _check_kinds(data)
     by_label: dict[str, list[tuple[int, int]]] = {}
-    for i, value in enumerate(split_hashes(data.texts)):
+    for i, value in enumerate(holdout.split_hashes(data.texts)):
         by_label.setdefault(data.labels[i], []).append((value, i))
-    held = {i for group in by_label.values() for _, i in sorted(group)[: _n_held(len(group), share)]}
+    held = {i for group in by_label.values() for _, i in sorted(group)[: holdout.n_held_out(len(group), share)]}
     return data.take(set(range(len(data))) - held), data.take(held)
-
-
-def _n_held(n: int, share: float) -> int:
-    return min(max(1, round(share * n)), n - 1)
 
 
 def _check_kinds(data: Labelled) -> None:
@@ -132,13 +127,7 @@ def check_apart(train: Labelled, test: Labelled) -> None:
     """
     if len(train.kinds) < 2:
         _check_kinds(train)
-    both = set(train.texts) & set(test.texts)
-    if both:
-        first = min(both, key=test.texts.index).decode(errors="replace")
-        raise CorpusError(
-            f"{len(both)} texts are both in {train.name} and in {test.name}, first {first[:40]!r}",
-            "take them away from one: a text that was trained on tells nothing",
-        )
+    holdout.check_apart(train.texts, test.texts, (train.name, test.name), "texts")
     unknown = sorted(set(test.labels) - set(train.labels))
     if unknown:
         raise CorpusError(

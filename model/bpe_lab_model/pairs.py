@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bpe_lab.errors import ArgumentError, CorpusError, FileError, FormatError
-from bpe_lab.holdout import split_hashes
+from bpe_lab import holdout
+from bpe_lab.errors import CorpusError, FileError, FormatError
 
 NAMES = ((("prompt",), "answer"), (("instruction",), "output"))
 """Fields that are looked for where none are named."""
@@ -171,16 +171,15 @@ def divide_pairs(pairs: Pairs, share: float) -> tuple[Pairs, Pairs]:
     Raises:
         ArgumentError: a share that is not between 0 and 1. CorpusError: there are not two different prompts.
     """
-    if not 0 < share < 1:
-        raise ArgumentError(f"the share to hold out must be between 0 and 1, got {share}", "20% is usual")
-    hashes = list(split_hashes(pairs.prompts))
+    share = holdout.parse_share(share)
+    hashes = list(holdout.split_hashes(pairs.prompts))
     kinds = sorted(set(hashes))
     if len(kinds) < 2:
         raise CorpusError(
             f"{pairs.name} has {len(kinds)} different prompt: it cannot be both trained on and held out",
             "give at least two",
         )
-    held = set(kinds[: min(max(1, round(share * len(kinds))), len(kinds) - 1)])
+    held = set(kinds[: holdout.n_held_out(len(kinds), share)])
     is_held = [value in held for value in hashes]
     return pairs.take(i for i, out in enumerate(is_held) if not out), pairs.take(
         i for i, out in enumerate(is_held) if out
@@ -193,10 +192,4 @@ def check_apart(train: Pairs, test: Pairs) -> None:
     Raises:
         CorpusError: with how many prompts and the first of them.
     """
-    both = set(train.prompts) & set(test.prompts)
-    if both:
-        first = min(both, key=test.prompts.index).decode(errors="replace")
-        raise CorpusError(
-            f"{len(both)} prompts are both in {train.name} and in {test.name}, first {first[:40]!r}",
-            "take them away from one: an answer that was trained on tells nothing",
-        )
+    holdout.check_apart(train.prompts, test.prompts, (train.name, test.name), "prompts")

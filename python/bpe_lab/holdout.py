@@ -7,7 +7,7 @@ no files.
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from bpe_lab.errors import ArgumentError, CorpusError
 
@@ -48,6 +48,34 @@ def parse_share(text: str | float) -> float:
     if not 0 < share < 1:
         raise ArgumentError(f"the share to hold out must be between 0 and 1, got {text}", "10% or 0.1 is usual")
     return share
+
+
+def n_held_out(n: int, share: float) -> int:
+    """Return how many of `n` >= 2 make about `share`, at least one on each side.
+
+    >>> n_held_out(10, 0.2), n_held_out(2, 0.01), n_held_out(3, 0.99)
+    (2, 1, 2)
+    """
+    return min(max(1, round(share * n)), n - 1)
+
+
+def check_apart(train: Sequence[bytes], test: Sequence[bytes], names: tuple[str, str], what: str) -> None:
+    """Refuse a test of its own that holds what was trained on.
+
+    Args:
+        names: of the training and of the test, for the message.
+        what: they are, in the plural.
+
+    Raises:
+        CorpusError: with how many and the first of them.
+    """
+    both = set(train) & set(test)
+    if both:
+        first = min(both, key=test.index).decode(errors="replace")
+        raise CorpusError(
+            f"{len(both)} {what} are both in {names[0]} and in {names[1]}, first {first[:40]!r}",
+            "take them away from one: what was trained on tells nothing of what was learned",
+        )
 
 
 def wanted_border(share: float) -> int:

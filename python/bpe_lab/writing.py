@@ -25,9 +25,21 @@ def refuse_overwrite(path: str | os.PathLike[str], force: bool) -> Path:
         raise FileError(f"{target} is no plain file", "give the name of a file")
     if target.exists() and not force:
         raise FileError(f"{target} exists already", "choose another name, or overwrite it with --force (force=True)")
-    if not target.absolute().parent.is_dir():
-        raise FileError(f"the folder {target.absolute().parent} does not exist", "create it first")
+    check_folder_of(target)
     return target
+
+
+def check_folder_of(target: Path) -> None:
+    """Refuse a file or folder to be written where the folder it is to lie in is missing or read-only.
+
+    Raises:
+        FileError: with what to do instead.
+    """
+    parent = target.absolute().parent
+    if not parent.is_dir():
+        raise FileError(f"the folder {parent} does not exist", "create it first")
+    if not os.access(parent, os.W_OK):
+        raise FileError(f"cannot write into the folder {parent}", "choose another")
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes, force: bool = False) -> Path:

@@ -19,3 +19,12 @@ def one_thread() -> None:
         import torch
 
         torch.set_num_threads(1)
+
+
+@pytest.fixture
+def plugged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Find the command also where the package is on the path and not installed."""
+    from bpe_lab.cli import plugins
+    from bpe_lab_model import cli
+
+    monkeypatch.setattr(plugins, "add_to", lambda commands, argv: cli.add_to(commands))

@@ -4,10 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 import bpe_lab
 from bpe_lab import sample
+from bpe_lab.cli.app import main
 from bpe_lab.compare.candidates import Ours
 from bpe_lab.shards import Shards, write_shards
 from bpe_lab_model.embedding import embedding_keys
@@ -71,3 +73,9 @@ def weights(of: Trainer) -> dict[str, torch.Tensor]:
 def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
     """Tell whether all tensors are the same bit for bit."""
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def lm_train(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
+    """Run `bpe-lab lm train` with these words; return its exit code, data and talk."""
+    code = main(["lm", "train", *map(str, words)])
+    return code, *capsys.readouterr()

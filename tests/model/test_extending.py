@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small import TEXTS, model, shards, trainer
+from small import TEXTS, lm_train, model, shards, trainer
 
 import bpe_lab
 from bpe_lab import ArgumentError, FormatError, Tokenizer, extend
-from bpe_lab.cli.app import main
 from bpe_lab.compare.candidates import Ours
 from bpe_lab.runs import RunRecord, read_records
 from bpe_lab.shards import Shards, write_shards
@@ -25,6 +24,8 @@ from bpe_lab_model.experiments.tasks import Job
 from bpe_lab_model.gpt import GPT
 from bpe_lab_model.growing import NEW_ROWS, check_extension, grown, spelled_by
 from bpe_lab_model.presets import PRESETS
+
+pytestmark = pytest.mark.usefixtures("plugged")
 
 MORE = ["바나나와 포도를 바구니에 담았다. 바나나가 무겁다.", "포도나무 아래 바구니가 있다."]
 
@@ -151,25 +152,11 @@ def run(old: Shards, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True)
-def _plugged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Find the command also where the package is on the path and not installed."""
-    from bpe_lab.cli import plugins
-    from bpe_lab_model import cli
-
-    monkeypatch.setattr(plugins, "add_to", lambda commands, argv: cli.add_to(commands))
-
-
-def said(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
-    code = main(["lm", "train", *map(str, words)])
-    return code, *capsys.readouterr()
-
-
 def test_training_goes_on_from_a_checkpoint(
     run: Path, old: Shards, new: Shards, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     short = ["--bytes", "1200", "--threads", "1"]
-    code, _, err = said(capsys, new.folder, "-o", tmp_path / "more", "--from", run, "--new-rows", "normal", *short)
+    code, _, err = lm_train(capsys, new.folder, "-o", tmp_path / "more", "--from", run, "--new-rows", "normal", *short)
     assert code == 0, err
     saved = load(tmp_path / "more")
     assert saved.config.vocab_size == 344 and saved.fingerprint == new.fingerprint
@@ -177,10 +164,10 @@ def test_training_goes_on_from_a_checkpoint(
     (record,) = read_records(tmp_path / "more")
     assert record.training["new_rows"] == "normal" and record.training["came_from"] == str(run)
     # The first loss is far below that of a model that knows nothing: 344 tokens are 8.4 bits each.
-    code, _, err = said(capsys, old.folder, "-o", tmp_path / "same", "--from", run, *short)
+    code, _, err = lm_train(capsys, old.folder, "-o", tmp_path / "same", "--from", run, *short)
     assert code == 0, err
     assert load(tmp_path / "same").config == load(run).config
-    code, _, err = said(capsys, new.folder, "-o", tmp_path / "more", "--resume", "--threads", "1")
+    code, _, err = lm_train(capsys, new.folder, "-o", tmp_path / "more", "--resume", "--threads", "1")
     assert code == 0, err
 
 
@@ -199,14 +186,14 @@ def test_what_does_not_go_together(
 ) -> None:
     names = {"RUN": run, "OLD": old.tokenizer_path}
     typed = [names.get(word, word) for word in words.split()]
-    code, _, err = said(capsys, new.folder, "-o", tmp_path / "x", *typed)
+    code, _, err = lm_train(capsys, new.folder, "-o", tmp_path / "x", *typed)
     assert code not in (0, 1) and message in err, err
     assert not (tmp_path / "x" / "steps").exists()
 
 
 def test_shards_of_another_tokenizer_are_refused(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = shards(tmp_path / "other", vocab=300)
-    code, _, err = said(capsys, other.folder, "-o", tmp_path / "x", "--from", run)
+    code, _, err = lm_train(capsys, other.folder, "-o", tmp_path / "x", "--from", run)
     assert code not in (0, 1) and "not an extension: id" in err and "--extend" in err
 
 

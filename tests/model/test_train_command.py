@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small import shards, trainer
+from small import lm_train, shards, trainer
 
-from bpe_lab.cli.app import main
 from bpe_lab.runs import RunRecord, read_records
 from bpe_lab.shards import Shards
 from bpe_lab_model.checkpoint import load
 from bpe_lab_model.cli.training import _CHOICES
 from bpe_lab_model.gpt import CHOICES
+
+pytestmark = pytest.mark.usefixtures("plugged")
 
 _TINY = "--preset demo --layers 1 --heads 2 --width 16 --context 96 --bytes 6k --batch-bytes 1500 --threads 1"
 TINY = _TINY.split()
@@ -23,25 +24,11 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Shards:
     return shards(tmp_path_factory.mktemp("shards") / "small")
 
 
-@pytest.fixture(autouse=True)
-def _plugged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Find the command also where the package is on the path and not installed."""
-    from bpe_lab.cli import plugins
-    from bpe_lab_model import cli
-
-    monkeypatch.setattr(plugins, "add_to", lambda commands, argv: cli.add_to(commands))
-
-
-def said(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
-    code = main(["lm", "train", *map(str, words)])
-    return code, *capsys.readouterr()
-
-
 def test_it_trains_scores_records_and_says_what_comes_next(
     text: Shards, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
-    code, out, err = said(capsys, text.folder, "-o", run, *TINY, "--dropout", "0.1", "--head", "free", "--seed", 4)
+    code, out, err = lm_train(capsys, text.folder, "-o", run, *TINY, "--dropout", "0.1", "--head", "free", "--seed", 4)
     assert code == 0, err
     assert "trained on 6.0" in out and "bits per byte" in out
     assert f"next: bpe-lab lm eval {run}" in out and f"bpe-lab lm sample {run}" in out
@@ -60,23 +47,23 @@ def test_it_says_how_often_it_reads_a_small_text(
     text: Shards, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [w for w in TINY if w not in ("--bytes", "6k")]
-    code, out, err = said(capsys, text.folder, "-o", tmp_path / "run", *words, "--epochs", "2")
+    code, out, err = lm_train(capsys, text.folder, "-o", tmp_path / "run", *words, "--epochs", "2")
     assert code == 0 and "read 2 times" in err and "(2 epochs)" in out.replace("2.01", "2")
 
 
 def test_json_and_resume(text: Shards, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
-    _, out, _ = said(capsys, text.folder, "-o", run, *TINY, "--json", "--save-every", "2k")
+    _, out, _ = lm_train(capsys, text.folder, "-o", run, *TINY, "--json", "--save-every", "2k")
     first: dict[str, Any] = json.loads(out)
     assert (first["command"], first["status"], first["steps"]) == ("lm train", "ok", 4)
-    code, _, err = said(capsys, text.folder, "-o", run, *TINY)
+    code, _, err = lm_train(capsys, text.folder, "-o", run, *TINY)
     assert code == 3 and "holds a run already" in err and "--resume" in err
-    code, out, err = said(capsys, text.folder, "-o", run, "--resume", "--json")
+    code, out, err = lm_train(capsys, text.folder, "-o", run, "--resume", "--json")
     assert code == 0, err
     assert json.loads(out)["bpb"] == first["bpb"]
-    code, _, err = said(capsys, text.folder, "-o", run, "--resume", "--lr", "0.5")
+    code, _, err = lm_train(capsys, text.folder, "-o", run, "--resume", "--lr", "0.5")
     assert code == 3 and " (now 0.5)" in err and "trained with lr " in err
-    code, _, err = said(capsys, text.folder, "-o", run, *TINY, "--force", "-q")
+    code, _, err = lm_train(capsys, text.folder, "-o", run, *TINY, "--force", "-q")
     assert code == 0 and len(list((run / "steps").iterdir())) == 1
 
 
@@ -84,15 +71,15 @@ def test_divergence_is_an_error_with_what_to_do(
     text: Shards, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
-    code, _, err = said(capsys, text.folder, "-o", run, *TINY, "--lr", "1e30", "--warmup", "0")
+    code, _, err = lm_train(capsys, text.folder, "-o", run, *TINY, "--lr", "1e30", "--warmup", "0")
     assert code == 3 and "became nan" in err and "hint: try --lr 0.01" in err
     (record,) = read_records(run)
     assert record.status == "diverged" and record.scored is None
     with (run / "log.jsonl").open("a") as f:
         f.write("{}\n")
-    code, _, err = said(capsys, text.folder, "-o", run, *TINY)
+    code, _, err = lm_train(capsys, text.folder, "-o", run, *TINY)
     assert code == 3 and "the log of a run that saved no checkpoint" in err and "--force" in err
-    code, _, err = said(capsys, text.folder, "-o", run, *TINY, "--force")
+    code, _, err = lm_train(capsys, text.folder, "-o", run, *TINY, "--force")
     assert code == 0 and len((run / "log.jsonl").read_text().splitlines()) == 4
 
 
@@ -100,21 +87,21 @@ def test_a_folder_that_cannot_be_written_is_said_before_training(
     text: Shards, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("")
-    code, _, err = said(capsys, text.folder, "-o", tmp_path / "file" / "run", *TINY)
+    code, _, err = lm_train(capsys, text.folder, "-o", tmp_path / "file" / "run", *TINY)
     assert code == 3 and "cannot write into the folder" in err and "tok/s" not in err
 
 
 @pytest.mark.parametrize("objective", ["mlm", "seq2seq"])
 def test_other_objectives(text: Shards, tmp_path: Path, capsys: pytest.CaptureFixture[str], objective: str) -> None:
     run = tmp_path / "run"
-    code, out, err = said(capsys, text.folder, "-o", run, *TINY, "--objective", objective, "--position", "learned")
+    code, out, err = lm_train(capsys, text.folder, "-o", run, *TINY, "--objective", objective, "--position", "learned")
     assert code == 0, err
     assert "bits per byte over" not in out
     assert load(run).config.vocab_size > text.vocab_size
 
 
 def test_bench_writes_nothing(text: Shards, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, err = said(capsys, text.folder, *TINY, "--bench", "8", "--json")
+    code, out, err = lm_train(capsys, text.folder, *TINY, "--bench", "8", "--json")
     found = json.loads(out)["bench"]
     assert code == 0 and found["steps"] == 4 and found["tokens_per_s"] > 0 and 0 < found["mfu"] < 1, err
     assert not list(tmp_path.iterdir())
@@ -146,7 +133,7 @@ def test_what_cannot_be_meant(
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    found, _, err = said(capsys, text.folder, *words)
+    found, _, err = lm_train(capsys, text.folder, *words)
     assert (found, message in err) == (code, True), err
     assert not list(tmp_path.iterdir())
 
@@ -159,7 +146,7 @@ def test_an_empty_validation_split_is_said_and_no_end(
     from bpe_lab.shards import write_shards
 
     bare = write_shards(tmp_path / "s", text.load_candidate(), {"train": TEXTS, "validation": []})
-    code, out, err = said(capsys, bare.folder, "-o", tmp_path / "run", *TINY)
+    code, out, err = lm_train(capsys, bare.folder, "-o", tmp_path / "run", *TINY)
     assert code == 0 and "no bits per byte" in err and "--hold-out" in err and "bits per byte over" not in out
 
 
@@ -167,7 +154,7 @@ def test_shards_cut_short(text: Shards, tmp_path: Path, capsys: pytest.CaptureFi
     broken = shards(tmp_path / "s")
     ids = broken.folder / "train.ids.u16"
     ids.write_bytes(ids.read_bytes()[:-1] + b"\x01")
-    code, _, err = said(capsys, broken.folder, "-o", tmp_path / "run", *TINY)
+    code, _, err = lm_train(capsys, broken.folder, "-o", tmp_path / "run", *TINY)
     assert code == 3 and "train.ids.u16" in err
 
 
@@ -178,7 +165,7 @@ def test_a_resumed_run_with_other_shards_is_refused(
     trainer(text, run).run()
     for vocab in (310, 330):  # fewer ids than the model has, and more
         other = shards(tmp_path / f"other{vocab}", vocab=vocab)
-        code, _, err = said(capsys, other.folder, "-o", run, "--resume")
+        code, _, err = lm_train(capsys, other.folder, "-o", run, "--resume")
         assert code == 3 and "is of tokenizer" in err
 
 

@@ -1,22 +1,27 @@
 """What the tasks of `lm finetune` share on the command line: how much of a model is tuned, and what that took."""
 
 import argparse
-import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from bpe_lab.cli import arguments
-from bpe_lab.cli.terminal import amount
+from bpe_lab.cli.terminal import Terminal, amount, clock
 from bpe_lab.errors import ArgumentError, FileError
+from bpe_lab.writing import check_folder_of
 
 if TYPE_CHECKING:
     from bpe_lab_model.gpt import GPT
     from bpe_lab_model.lora import LoRA
+    from bpe_lab_model.progress import Progress
+    from bpe_lab_model.training import Report
     from bpe_lab_model.tuning import Tuned
 
 FASTER = 3.0
 """By how much the default learning rate of adapters is above that of full tuning: docs/finetuning.md has the trials."""
+
+_TOLD_EVERY_SECONDS = 5.0
 
 
 class Way(NamedTuple):
@@ -110,8 +115,25 @@ def check_out(out: Path, force: bool) -> None:
     """Refuse a folder that is taken or cannot be made, so that nobody tunes a model to learn it."""
     if out.exists() and not force:
         raise FileError(f"{out} exists already", "choose another name, or overwrite it with --force")
-    parent = out.absolute().parent
-    if not parent.is_dir():
-        raise FileError(f"the folder {parent} does not exist", "create it first")
-    if not os.access(parent, os.W_OK):
-        raise FileError(f"cannot write into the folder {parent}", "choose another with -o")
+    check_folder_of(out)
+
+
+def watcher(name: str, nats_of: str, left_of: str, terminal: Terminal) -> "Report":
+    """Return what says every few seconds how far a model is, as in `full: 3 kB/9 kB, 2.3 nats a window, ...`.
+
+    Args:
+        nats_of: what the loss is, behind its figure.
+        left_of: what is said behind the time that is left.
+    """
+    told = time.monotonic()
+
+    def watch(row: "Progress") -> None:
+        nonlocal told
+        if time.monotonic() - told >= _TOLD_EVERY_SECONDS:
+            told = time.monotonic()
+            terminal.say(
+                f"{name}: {amount(row.bytes)}/{amount(row.total_bytes)}, {row.nats_per_token:.3f} {nats_of}, "
+                f"{amount(row.bytes_per_s)}/s, {clock(row.seconds_left)} {left_of}"
+            )
+
+    return watch

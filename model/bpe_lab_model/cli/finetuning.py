@@ -4,7 +4,6 @@ Prints what `classify.tune` came to, one row a tokenizer or checkpoint. Imports 
 """
 
 import argparse
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bpe_lab.cli import arguments, table
 from bpe_lab.cli.exits import Exit
-from bpe_lab.cli.terminal import Terminal, amount, clock, duration, number
+from bpe_lab.cli.terminal import Terminal, duration, number
 from bpe_lab.errors import ArgumentError, BpeLabError, CorpusError, FileError
 from bpe_lab_model.cli.adapting import (
     COST,
@@ -24,6 +23,7 @@ from bpe_lab_model.cli.adapting import (
     check_ranks,
     cost_json,
     cost_of,
+    watcher,
     ways,
 )
 from bpe_lab_model.cli.instructing import add_instruct
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from bpe_lab_model.classify import Arm, Classifier, Outcome
     from bpe_lab_model.gpt import Config
     from bpe_lab_model.labelled import Labelled
-    from bpe_lab_model.progress import Progress
-    from bpe_lab_model.training import Report
 
 _CLASSIFY = """\
 bpe-lab lm finetune classify
@@ -44,7 +42,6 @@ bpe-lab lm finetune classify --from classifier/ --predict texts.txt"""
 
 _DEFAULT_TOKENIZER = "unit=byte,vocab=2048"
 _SHOWN_CONFUSIONS = 5
-_TOLD_EVERY_SECONDS = 5.0
 
 
 def add_to(commands: arguments.Commands) -> None:
@@ -223,27 +220,12 @@ def _outcome(
 
     arm = replace(arm, name=f"{arm.name}, {way.name}") if args.ranks else arm
     plan = classify.Plan(args.encoder, args.epochs, args.seeds, way.lr, args.batch_bytes, adapters=way.adapters)
-    outcome, model = classify.tune(arm, train, test, plan, _watch(arm, terminal))
+    watch = watcher(arm.name, "nats a window", "left of this seed", terminal)
+    outcome, model = classify.tune(arm, train, test, plan, watch)
     terminal.say(f"{arm.name}: {number(args.seeds, 'model')} in {duration(outcome.seconds)}")
     if args.out:
         _save(args, arm, model, terminal)
     return outcome
-
-
-def _watch(arm: "Arm", terminal: Terminal) -> "Report":
-    """Return what says every few seconds how far a model is."""
-    told = time.monotonic()
-
-    def watch(row: "Progress") -> None:
-        nonlocal told
-        if time.monotonic() - told >= _TOLD_EVERY_SECONDS:
-            told = time.monotonic()
-            terminal.say(
-                f"{arm.name}: {amount(row.bytes)}/{amount(row.total_bytes)}, {row.nats_per_token:.3f} nats a window, "
-                f"{amount(row.bytes_per_s)}/s, {clock(row.seconds_left)} left of this seed"
-            )
-
-    return watch
 
 
 def _save(args: argparse.Namespace, arm: "Arm", model: "Classifier", terminal: Terminal) -> None:

@@ -4,14 +4,13 @@ Prints what `instruct.tune` came to, a row a way to tune. Imports torch only to 
 """
 
 import argparse
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpe_lab.cli import arguments, table
 from bpe_lab.cli.exits import Exit
-from bpe_lab.cli.terminal import Terminal, amount, clock, number
+from bpe_lab.cli.terminal import Terminal, amount, number
 from bpe_lab.errors import ArgumentError
 from bpe_lab_model.cli.adapting import (
     COST,
@@ -23,6 +22,7 @@ from bpe_lab_model.cli.adapting import (
     check_ranks,
     cost_json,
     cost_of,
+    watcher,
     ways,
 )
 
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from bpe_lab_model.gpt import GPT
     from bpe_lab_model.instruct import Outcome
     from bpe_lab_model.pairs import Pairs
-    from bpe_lab_model.progress import Progress
-    from bpe_lab_model.training import Report
 
 _INSTRUCT = """\
 bpe-lab lm finetune instruct run/ --data pairs.jsonl -o answers/
@@ -41,7 +39,6 @@ bpe-lab lm finetune instruct run/ --data pairs.jsonl --lora 2 8
 bpe-lab lm sample answers/ $'한국의 수도는?\\n'"""
 
 _SHOWN = 3
-_TOLD_EVERY_SECONDS = 5.0
 
 _LR = 2e-3
 """Of a model that does not say with which learning rate it was trained."""
@@ -166,29 +163,13 @@ def _tuned(
     effort = Effort(
         args.epochs, way.lr, args.batch_bytes, seed=args.seed, adapters=way.adapters, evaluate_every=args.epochs / 5
     )
-    watch = _watch(way.name, terminal)
+    watch = watcher(way.name, "nats a token of the answers", "left", terminal)
     outcome, model = instruct.tune(
         start.model, candidate, train, test, effort, most_exact=args.exact, shown=_SHOWN, report=watch
     )
     if args.out:
         _save(args, way, start, model, train, terminal)
     return outcome
-
-
-def _watch(name: str, terminal: Terminal) -> "Report":
-    """Return what says every few seconds how far a model is."""
-    told = time.monotonic()
-
-    def watch(row: "Progress") -> None:
-        nonlocal told
-        if time.monotonic() - told >= _TOLD_EVERY_SECONDS:
-            told = time.monotonic()
-            terminal.say(
-                f"{name}: {amount(row.bytes)}/{amount(row.total_bytes)}, {row.nats_per_token:.3f} nats a token of the "
-                f"answers, {amount(row.bytes_per_s)}/s, {clock(row.seconds_left)} left"
-            )
-
-    return watch
 
 
 def _save(

@@ -5,8 +5,6 @@ model or a tokenizer goes in escaped, as data that no parser runs; a content sec
 whose hash it names. Knows no probe.
 """
 
-import base64
-import hashlib
 import html
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import Any
 import bpe_lab.report
 from bpe_lab.report import palette
 from bpe_lab.report.figures import FONT
-from bpe_lab.report.page import json_for_script
+from bpe_lab.report.page import json_for_script, policy
 
 Word = Mapping[str, str]
 
@@ -36,10 +34,8 @@ def page(title: Word, about: str, lead: Word, body: str, data: Mapping[str, Any]
     """
     code = "\n".join([*(_read(_REPORT / name) for name in ("page.js", "tips.js")), _read(_HERE / script)])
     code = f'(() => {{\n"use strict";\n{code}\nstartPage();\ndraw();\n}})();\n'
-    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     values = {
-        "policy": f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'",
+        "policy": policy([code]),
         "title": html.escape(title["ko"]),
         "light": palette.css(palette.LIGHT),
         "dark": palette.css(palette.DARK),

@@ -34,8 +34,6 @@ def check_file(out: str, force: bool, sources: Iterable[Path] = ()) -> None:
     target = refuse_overwrite(out, force)
     if target.exists() and not target.is_file():
         raise FileError(f"{out} is no plain file", "write to standard output with -o - and redirect that")
-    if not os.access(target.absolute().parent, os.W_OK):
-        raise FileError(f"cannot write into the folder {target.absolute().parent}", "choose another with -o")
     if target.exists() and any(source.exists() and target.samefile(source) for source in sources):
         raise ArgumentError(f"{out} is one of the inputs", "choose another name with -o")
 

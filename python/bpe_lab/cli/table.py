@@ -1,4 +1,4 @@
-"""Rows to aligned lines. The last column may hold anything; the others hold ASCII, so that their width is their length.
+"""Rows to aligned lines, where any cell may hold Hangul, which takes two cells of a terminal.
 
 Never cuts a cell: what is piped is whole.
 """
@@ -14,14 +14,32 @@ def lines(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[s
      id  text
       7  a
     100  b
+    >>> print(*lines((">사과", "at"), [(0.5, "end")]), sep="\\n")
+    사과  at
+     0.5  end
     """
     names = [name.removeprefix(">") for name in header]
     shown = [names, *([str(cell) for cell in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    align = [str.rjust if name.startswith(">") else str.ljust for name in header]
+    rights = [name.startswith(">") for name in header]
+    widths = [max(map(cells, column)) for column in zip(*shown, strict=True)]
     for row in shown:
-        cells = [put(cell, width) for put, cell, width in zip(align[:-1], row, widths, strict=False)]
-        yield "  ".join([*cells, row[-1]]).rstrip()
+        padded = [_padded(cell, width, right) for cell, width, right in zip(row, widths, rights, strict=True)]
+        yield "  ".join(padded).rstrip()
+
+
+def _padded(text: str, width: int, right: bool) -> str:
+    gap = " " * (width - cells(text))
+    return gap + text if right else text + gap
+
+
+def cells(text: str) -> int:
+    """Return how many cells of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    n: int = cell_len(text)
+    return n
 
 
 def quoted(text: str) -> str:

@@ -112,7 +112,7 @@ def document(template: Path, lang: str, title: Any, data: dict[str, Any], script
             lang=lang,
             title={language: values.in_language(title, language) for language in values.LANGUAGES},
             version=__version__,
-            policy=_policy(checked),
+            policy=policy(checked),
             scripts=checked,
             styles=_raw(_text_of("static/page.css")),
             light=_raw(palette.css(palette.LIGHT)),
@@ -158,7 +158,8 @@ def _script(code: str) -> "Markup":
     return _raw(code)
 
 
-def _policy(scripts: "list[Markup]") -> str:
+def policy(scripts: Sequence[str]) -> str:
+    """Return the content security policy of a page that runs these scripts and nothing else, and loads nothing."""
     hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
     return (
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; "

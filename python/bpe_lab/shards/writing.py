@@ -27,7 +27,7 @@ from bpe_lab.shards.reading import (
     file_name,
     sha256_of,
 )
-from bpe_lab.writing import swap_folder, sync_folder, write_synced
+from bpe_lab.writing import check_folder_of, swap_folder, sync_folder, write_synced
 
 if TYPE_CHECKING:
     import numpy as np
@@ -130,11 +130,7 @@ def check_target(folder: str | os.PathLike[str], force: bool) -> Path:
         FileError: with what to do instead.
     """
     target = Path(os.path.realpath(folder))
-    parent = target.parent
-    if not parent.is_dir():
-        raise FileError(f"the folder {parent} does not exist", "create it first")
-    if not os.access(parent, os.W_OK):
-        raise FileError(f"cannot write into the folder {parent}", "choose another with -o")
+    check_folder_of(target)
     if not target.exists():
         return target
     if not target.is_dir():

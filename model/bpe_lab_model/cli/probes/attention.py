@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bpe_lab.cli import arguments
+from bpe_lab.cli import arguments, table
 from bpe_lab.cli.exits import Exit
 from bpe_lab.cli.terminal import Terminal, binary_stdin, number
 from bpe_lab.errors import ArgumentError
-from bpe_lab_model.cli.probes import columns, opening
+from bpe_lab_model.cli.probes import opening
 from bpe_lab_model.cli.training import n_bytes
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ def _table(views: list[View], names: list[str], place: int) -> Iterator[str]:
         for at, name in enumerate(names)
         if any(float(view.weights[place, at]) > 0 for view in views)
     ]
-    return columns.lines((">", f'seen from "{names[place]}"', *(f">{view.title}" for view in views)), rows)
+    return table.lines((">", f'seen from "{names[place]}"', *(f">{view.title}" for view in views)), rows)
 
 
 def _reach_lines(reach: "Reach", about: str, shards: str | None) -> Iterator[str]:
@@ -237,7 +237,7 @@ def _reach_lines(reach: "Reach", about: str, shards: str | None) -> Iterator[str
         for layer in range(n_layers)
         for head in range(n_heads)
     ]
-    yield from columns.lines((">layer", ">head", ">bytes back", ">on itself", ">on start"), rows)
+    yield from table.lines((">layer", ">head", ">bytes back", ">on itself", ">on start"), rows)
 
 
 def _as_json(

@@ -7,11 +7,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpe_lab.cli import arguments
+from bpe_lab.cli import arguments, table
 from bpe_lab.cli.exits import Exit
 from bpe_lab.cli.terminal import Terminal, number
 from bpe_lab.errors import ArgumentError
-from bpe_lab_model.cli.probes import columns, opening
+from bpe_lab_model.cli.probes import opening
 
 if TYPE_CHECKING:
     from bpe_lab.compare.candidates import Candidate
@@ -183,7 +183,7 @@ def _cosine_lines(found: Found) -> Iterator[str]:
     ]
     for name, part in (("random tokens: mean", "mean"), ("2.5 % are below", "low"), ("2.5 % are above", "high")):
         rows.append([name, *(f"{getattr(random, part):.3f} " for random in found.random)])
-    yield from columns.lines(["cosine", *(f">{_share(stage.share)}" for stage in found.stages)], rows)
+    yield from table.lines(["cosine", *(f">{_share(stage.share)}" for stage in found.stages)], rows)
     yield "* beyond 95 % of random pairs of as many and as common tokens    ~ a word of several: the mean of their rows"
 
 
@@ -201,7 +201,7 @@ def _near_lines(found: Found, candidate: "Candidate") -> Iterator[str]:
             (_share(stage.share), "  ".join(f"{_name(id, candidate)} {cos:.2f}" for id, cos in near[place]))
             for stage, near in zip(found.stages, found.near, strict=True)
         ]
-        yield from columns.lines((">training", f"nearest to {_title(word)}"), rows)
+        yield from table.lines((">training", f"nearest to {_title(word)}"), rows)
 
 
 def _share(share: float) -> str:

@@ -6,10 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpe_lab.cli import arguments
+from bpe_lab.cli import arguments, table
 from bpe_lab.cli.exits import Exit
 from bpe_lab.cli.terminal import Terminal
-from bpe_lab_model.cli.probes import columns, opening
+from bpe_lab_model.cli.probes import opening
 
 if TYPE_CHECKING:
     from bpe_lab_model.gpt import GPT
@@ -108,7 +108,7 @@ def _lines(
     yield f"|cos| of {N_VECTORS:,} random vectors, all {cosines[0][1].n_pairs:,} pairs"
     header = (">dimensions", ">expected mean", ">mean", ">largest")
     rows = [(d, f"{expected_cosine(d):.4f}", f"{c.mean:.4f}", f"{c.largest:.4f}") for d, c in cosines]
-    yield from columns.lines(header, rows)
+    yield from table.lines(header, rows)
     yield ""
     yield "random token + random position: token | position told by a linear probe, with noise added to the sum"
     yield from _reads([(f"{d}", found) for d, found in reads], ">dimensions")
@@ -138,7 +138,7 @@ def _lines(
 def _reads(found: "Sequence[tuple[str, list[Read]]]", title: str) -> Iterator[str]:
     noises = [one.noise for one in found[0][1]]
     rows = [(name, *(f"{_percent(one.token)} | {_percent(one.position)}" for one in reads)) for name, reads in found]
-    yield from columns.lines([title, *(f">noise {noise:g}" if noise else ">no noise" for noise in noises)], rows)
+    yield from table.lines([title, *(f">noise {noise:g}" if noise else ">no noise" for noise in noises)], rows)
 
 
 def _percent(share: float) -> str:
