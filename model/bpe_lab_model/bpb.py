@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from bpe_lab.errors import BpeLabError, CorpusError, UnsupportedError
 from bpe_lab.runs import Scored
-from bpe_lab_model.loss import token_nats
+from bpe_lab_model.loss import DivergedError, token_nats
 from bpe_lab_model.windows import IGNORE, WindowIndex
 
 if TYPE_CHECKING:
@@ -117,8 +117,16 @@ def score(
 
 def decoded(split: "ShardSplit", candidate: Spelled) -> list[bytes] | None:
     """Return the split's documents as its tokens give them back; None where that is not the text they are of."""
-    documents = candidate.decode_batch(np.asarray(split.ids, np.uint32), np.asarray(split.token_offsets))
+    documents = list(documents_of(split, candidate))
     return documents if _is_text_of(split, documents) else None
+
+
+def documents_of(split: "ShardSplit", candidate: Spelled, at_a_time: int = 4096) -> Iterator[bytes]:
+    """Yield the documents of a split as its tokens spell them, decoded some thousand at a time."""
+    for first in range(0, split.n_documents, at_a_time):
+        offsets = np.asarray(split.token_offsets[first : first + at_a_time + 1], np.uint64)
+        ids = np.asarray(split.ids[int(offsets[0]) : int(offsets[-1])], np.uint32)
+        yield from candidate.decode_batch(ids, offsets - offsets[0])
 
 
 def _is_text_of(split: "ShardSplit", documents: Sequence[bytes]) -> bool:
@@ -263,7 +271,7 @@ def _check_scores(nats: Floats, n_scored: Ints) -> None:
         raise BpeLabError(f"{missed} tokens were not scored and {twice} more than once", "this is an error of bpe-lab")
     if not np.all(np.isfinite(nats)):
         n = int(np.sum(~np.isfinite(nats)))
-        raise BpeLabError(f"{n} tokens have no finite loss", "the model diverged in training: lower --lr")
+        raise DivergedError(f"{n} tokens have no finite loss", "the model diverged in training: take a smaller --lr")
 
 
 # -- where the nats are spent

@@ -31,6 +31,7 @@ from bpe_lab_model.embedding import embedding_keys
 from bpe_lab_model.gpt import GPT, Config
 from bpe_lab_model.labelled import Labelled
 from bpe_lab_model.lora import LoRA
+from bpe_lab_model.loss import DivergedError
 from bpe_lab_model.rows import IGNORE, Ints, Row, WindowIndex, Windows
 from bpe_lab_model.training import Report
 from bpe_lab_model.tuning import Effort, Tuned
@@ -229,7 +230,7 @@ def tune(
 
     Raises:
         ArgumentError: a checkpoint whose positions cannot be read both ways, or a vocabulary of another size.
-        FormatError: training diverged.
+        DivergedError: training diverged.
     """
     labels = train.kinds
     with tempfile.TemporaryDirectory() as folder:
@@ -240,7 +241,7 @@ def tune(
         for seed in range(plan.first_seed, plan.first_seed + plan.n_seeds):
             model, tuned = _tuned(arm, shards, labels, plan, seed, report)
             started = time.perf_counter()
-            logs.append(_checked(predict(model, held, plan.max_tokens), arm.name))
+            logs.append(_checked(predict(model, held, plan.max_tokens)))
             times.append(time.perf_counter() - started)
             models.append(model)
             taken.append(tuned)
@@ -264,14 +265,14 @@ def tune(
     return outcome, models[0]
 
 
-def _checked(logs: Floats, name: str) -> Floats:
+def _checked(logs: Floats) -> Floats:
     """Return a model's answers; a last step that diverges leaves no loss to see it by, only answers that are none.
 
     Raises:
-        FormatError: one of them is no number.
+        DivergedError: one of them is no number.
     """
     if not np.isfinite(logs).all():
-        raise FormatError(f"{name}: training diverged, what the model answers is no number", "take a smaller --lr")
+        raise DivergedError("training diverged, what the model answers is no number", "take a smaller --lr")
     return logs
 
 
@@ -299,7 +300,7 @@ def _tuned(
     """Return a tuned model and what that took."""
     torch.manual_seed(seed)
     model = _model(arm, shards, labels, plan.encoder, seed)
-    return model, tuning.tune(model, shards, _labels, plan.effort(seed), arm.name, unfrozen=("classes",), report=report)
+    return model, tuning.tune(model, shards, _labels, plan.effort(seed), unfrozen=("classes",), report=report)
 
 
 def _labels(shards: Shards, context_bytes: int) -> LabelIndex:

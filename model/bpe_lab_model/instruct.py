@@ -179,7 +179,7 @@ def tune(
 
     Raises:
         ArgumentError: the model sees the future, or is of another vocabulary.
-        CorpusError: no pair fits into the model's context. FormatError: training diverged.
+        CorpusError: no pair fits into the model's context. DivergedError: training diverged.
     """
     model = copy.deepcopy(start)
     _check(model)

@@ -12,13 +12,17 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from bpe_lab.errors import ArgumentError, UnsupportedError
+from bpe_lab.errors import ArgumentError, BpeLabError, UnsupportedError
 
 IGNORE = -100
 """Target of a position that is not scored."""
 
 CHUNK_ROWS = 256
 """Logits of 256 rows and 8,192 tokens are 8 MB."""
+
+
+class DivergedError(BpeLabError):
+    """A loss, or what a model answers, is no number: training has diverged."""
 
 
 def summed_nats(hidden: Tensor, weight: Tensor, targets: Tensor, n_vocab: int, chunk: int = CHUNK_ROWS) -> Tensor:

@@ -10,11 +10,11 @@ from functools import cache
 
 import torch
 
-from bpe_lab.errors import FormatError
 from bpe_lab.runs import Point
 from bpe_lab.shards import Shards
 from bpe_lab_model import lora, optim
 from bpe_lab_model.gpt import GPT
+from bpe_lab_model.loss import DivergedError
 from bpe_lab_model.rows import WindowIndex
 from bpe_lab_model.running import forget_peak, peak_bytes
 from bpe_lab_model.training import Evaluate, Report, Settings, Trainer
@@ -77,7 +77,6 @@ def tune(
     shards: Shards,
     make_index: MakeIndex,
     effort: Effort,
-    name: str = "the model",
     *,
     unfrozen: tuple[str, ...] = (),
     report: Report | None = None,
@@ -90,7 +89,7 @@ def tune(
 
     Raises:
         ArgumentError: a rank that does not fit the model.
-        FormatError: training diverged.
+        DivergedError: with where, and what to do.
     """
     trains = {name: p.requires_grad for name, p in model.named_parameters()}
     n_parameters = sum(p.numel() for p in model.parameters())
@@ -109,7 +108,7 @@ def tune(
     done = tuner.run()
     peak = peak_bytes()
     if done.status == "diverged":
-        raise FormatError(f"{name}: {done.note}", "take a smaller --lr")
+        raise DivergedError(done.note, "take a smaller --lr")
     state = _state_bytes(tuner.optimizer)
     model.zero_grad(set_to_none=True)
     lora.merge(model)

@@ -19,6 +19,7 @@ from bpe_lab_model import checkpoint, classify, cost
 from bpe_lab_model.classify import Arm, Classifier, LabelIndex, Outcome, Plan
 from bpe_lab_model.gpt import GPT, Config
 from bpe_lab_model.labelled import Labelled, check_apart, divide, read_labelled, registers
+from bpe_lab_model.loss import DivergedError
 from bpe_lab_model.rows import IGNORE
 from bpe_lab_model.windows import Batch
 
@@ -270,7 +271,7 @@ def test_a_last_step_that_diverges_is_told(candidate: Ours) -> None:
     """One step in all: its loss is a number, and the model that it leaves is none."""
     train, test = divide(REVIEWS, 0.2)
     arm = Arm("byte", candidate, SMALL)
-    with pytest.raises(FormatError, match="diverged"):
+    with pytest.raises(DivergedError, match="diverged"):
         classify.tune(arm, train, test, Plan(epochs=1, n_seeds=1, lr=1e30, bytes_per_step=4096))
 
 
@@ -319,6 +320,14 @@ def test_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (row,) = report["rows"]
     assert (report["command"], report["n_test"], row["reads"]) == ("lm finetune classify", 4, "encoder")
     assert sum(map(sum, row["confusion"])) == 4 and row["interval"][0] <= row["accuracy"] <= row["interval"][1]
+    diverging = [*again, "--from", str(tmp_path / "out" / "byte-280"), "--lora", "1", "--lora-lr", "1e30"]
+    diverging += ["--batch-bytes", "64"]
+    assert main(diverging) == 0, "full tuning is shown without the adapters that diverge"
+    said = capfd.readouterr()
+    report = json.loads(said.out)
+    assert [row["name"][-6:] for row in report["rows"]] == [", full"] and "LoRA 1: " in report["diverged"][0]
+    assert "warning: " in said.err and "smaller --lr" in said.err
+    assert main([*diverging, "--no-full"]) == 3 and "error: " in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

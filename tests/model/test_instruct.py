@@ -260,6 +260,9 @@ def test_command(start: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str])
     (row,) = json.loads(capfd.readouterr().out)["rows"]
     # qkv: 16 + 48, out: 16 + 16, rank 2; two numbers of 4 bytes for each
     assert (row["name"], row["trainable_parameters"], row["optimizer_bytes"]) == ("LoRA 2", 192, 1536)
+    assert main([*argv, "--lora", "2", "--lora-lr", "1e30"]) == 0, "full tuning is shown without what diverges"
+    said = capfd.readouterr()
+    assert "LoRA 2: " in said.out and "warning: LoRA 2: " in said.err and "smaller --lr" in said.err
 
 
 @pytest.mark.parametrize(

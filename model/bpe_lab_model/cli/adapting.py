@@ -2,13 +2,13 @@
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from bpe_lab.cli import arguments
 from bpe_lab.cli.terminal import Terminal, amount, clock
-from bpe_lab.errors import ArgumentError, FileError
+from bpe_lab.errors import ArgumentError, BpeLabError, FileError
 from bpe_lab.writing import check_folder_of
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ FASTER = 3.0
 """By how much the default learning rate of adapters is above that of full tuning: docs/finetuning.md has the trials."""
 
 _TOLD_EVERY_SECONDS = 5.0
+
+_Work = TypeVar("_Work")
+_Done = TypeVar("_Done")
 
 
 class Way(NamedTuple):
@@ -116,6 +119,36 @@ def check_out(out: Path, force: bool) -> None:
     if out.exists() and not force:
         raise FileError(f"{out} exists already", "choose another name, or overwrite it with --force")
     check_folder_of(out)
+
+
+def each(
+    works: Mapping[str, _Work], tune: Callable[[_Work], _Done], terminal: Terminal
+) -> tuple[list[_Done], list[str]]:
+    """Tune one after the other; what diverges is told at once, and the others go on.
+
+    Args:
+        works: by name.
+
+    Returns:
+        What came out, and of each that diverged a line that says so.
+
+    Raises:
+        DivergedError: all did.
+    """
+    from bpe_lab_model.loss import DivergedError
+
+    done: list[_Done] = []
+    diverged: list[BpeLabError] = []
+    for name, work in works.items():
+        try:
+            done.append(tune(work))
+        except DivergedError as e:
+            diverged.append(e.within(name))
+            if len(works) > 1:
+                terminal.warn(diverged[-1].message, e.hint)
+    if not done:
+        raise diverged[0]
+    return done, [e.message for e in diverged]
 
 
 def watcher(name: str, nats_of: str, left_of: str, terminal: Terminal) -> "Report":

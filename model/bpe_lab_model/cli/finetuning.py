@@ -23,6 +23,7 @@ from bpe_lab_model.cli.adapting import (
     check_ranks,
     cost_json,
     cost_of,
+    each,
     watcher,
     ways,
 )
@@ -115,11 +116,12 @@ def run_classify(args: argparse.Namespace, terminal: Terminal) -> int:
 
     if args.threads:
         torch.set_num_threads(args.threads)
-    outcomes = [_outcome(args, arm, way, train, test, terminal) for arm in _arms(args, train) for way in ways(args)]
+    works = {_name(args, arm, way): (arm, way) for arm in _arms(args, train) for way in ways(args)}
+    outcomes, diverged = each(works, lambda work: _outcome(args, *work, train, test, terminal), terminal)
     if args.json:
-        terminal.put_json("lm finetune classify", _as_json(train, test, outcomes))
+        terminal.put_json("lm finetune classify", _as_json(train, test, outcomes, diverged))
         return Exit.OK
-    for line in _lines(outcomes):
+    for line in _lines(outcomes, diverged):
         terminal.put(line)
     if not args.data:
         terminal.warn("the embedded sample is a demonstration and no evidence", "--data labels.tsv")
@@ -213,12 +215,16 @@ def _shape(preset: str) -> "Config":
     return config
 
 
+def _name(args: argparse.Namespace, arm: "Arm", way: Way) -> str:
+    return f"{arm.name}, {way.name}" if args.ranks else arm.name
+
+
 def _outcome(
     args: argparse.Namespace, arm: "Arm", way: Way, train: "Labelled", test: "Labelled", terminal: Terminal
 ) -> "Outcome":
     from bpe_lab_model import classify
 
-    arm = replace(arm, name=f"{arm.name}, {way.name}") if args.ranks else arm
+    arm = replace(arm, name=_name(args, arm, way))
     plan = classify.Plan(args.encoder, args.epochs, args.seeds, way.lr, args.batch_bytes, adapters=way.adapters)
     watch = watcher(arm.name, "nats a window", "left of this seed", terminal)
     outcome, model = classify.tune(arm, train, test, plan, watch)
@@ -271,21 +277,15 @@ def _predict(args: argparse.Namespace, terminal: Terminal) -> int:
 # -- what is printed
 
 
-def _lines(outcomes: "Sequence[Outcome]") -> Iterator[str]:
-    """Yield the table, what is taken for what, and how to read it."""
+def _lines(outcomes: "Sequence[Outcome]", diverged: Sequence[str]) -> Iterator[str]:
+    """Yield a table of the answers and one of what tuning took, and what is taken for what."""
     first = outcomes[0]
-    columns = (
-        ">accuracy",
-        ">95 %",
-        ">majority",
-        *COST,
-        ">MFLOPs/text",
-        ">ms/text",
-        ">tokens/text",
-        "reads",
-        "model",
-    )
-    yield from table.lines(columns, [_row(outcome) for outcome in outcomes])
+    answers = (">accuracy", ">95 %", ">majority", ">MFLOPs/text", ">ms/text", ">tokens/text", "reads", "model")
+    yield from table.lines(answers, [_row(outcome) for outcome in outcomes])
+    yield from diverged
+    yield ""
+    yield from table.lines((*COST, "model"), [(*cost_of(o.tuned[0]), o.arm) for o in outcomes])
+    yield ""
     for outcome in outcomes:
         yield from _confusions(outcome, outcome.arm if len(outcomes) > 1 else "")
     if len(outcomes) == 1 and first.said.shape[0] * len(first.truth) and len(first.labels) <= 20:
@@ -299,7 +299,6 @@ def _row(o: "Outcome") -> tuple[str, ...]:
         f"{o.accuracy:.1%}",
         f"{low:.0%}-{high:.0%}",
         f"{o.majority_accuracy:.1%}",
-        *cost_of(o.tuned[0]),
         f"{o.flops_per_text / 1e6:,.0f}",
         f"{o.seconds_per_text * 1e3:.1f}",
         f"{o.n_tokens / len(o.truth):,.0f}",
@@ -328,7 +327,9 @@ def _matrix(o: "Outcome") -> Iterator[str]:
     yield from table.lines(header, rows)
 
 
-def _as_json(train: "Labelled", test: "Labelled", outcomes: "Sequence[Outcome]") -> dict[str, Any]:
+def _as_json(
+    train: "Labelled", test: "Labelled", outcomes: "Sequence[Outcome]", diverged: Sequence[str]
+) -> dict[str, Any]:
     return {
         "data": train.name,
         "n_train": len(train),
@@ -354,4 +355,5 @@ def _as_json(train: "Labelled", test: "Labelled", outcomes: "Sequence[Outcome]")
             }
             for o in outcomes
         ],
+        "diverged": list(diverged),
     }

@@ -22,6 +22,7 @@ from bpe_lab_model.cli.adapting import (
     check_ranks,
     cost_json,
     cost_of,
+    each,
     watcher,
     ways,
 )
@@ -96,14 +97,18 @@ def run_instruct(args: argparse.Namespace, terminal: Terminal) -> int:
     start, candidate = _start(args)
     args.lr = args.lr or start.state.get("settings", {}).get("lr", _LR) / 2
     check_ranks(ways(args), start.model)
-    found = [(way, _tuned(args, way, start, candidate, train, test, terminal)) for way in ways(args)]
+    found, diverged = each(
+        {way.name: way for way in ways(args)},
+        lambda way: (way, _tuned(args, way, start, candidate, train, test, terminal)),
+        terminal,
+    )
     if found[0][1].n_too_long:
         n, context = found[0][1].n_too_long, start.config.context_bytes
         terminal.warn(f"{number(n, 'pair')} left out: the model sees {context} bytes", "a model with more --context")
     if args.json:
-        terminal.put_json("lm finetune instruct", _as_json(args, train, found))
+        terminal.put_json("lm finetune instruct", _as_json(args, train, found, diverged))
         return Exit.OK
-    for line in _lines(found, test):
+    for line in _lines(found, diverged, test):
         terminal.put(line)
     if not args.data:
         terminal.warn("the embedded sample is a demonstration and no evidence", "--data pairs.jsonl")
@@ -189,10 +194,11 @@ def _save(
 # -- what is printed
 
 
-def _lines(found: Sequence[Tuned], test: "Pairs") -> Iterator[str]:
+def _lines(found: Sequence[Tuned], diverged: Sequence[str], test: "Pairs") -> Iterator[str]:
     """Yield the table, the bits by bytes seen, and how some prompts are answered."""
     columns = (">answer BPB", ">before", ">exact", ">before", *COST, ">lr", "tuned")
     yield from table.lines(columns, [_row(way, outcome) for way, outcome in found])
+    yield from diverged
     yield ""
     yield from _curves(found)
     yield ""
@@ -230,7 +236,9 @@ def _one_line(text: str) -> str:
     return text.rstrip("\n").replace("\n", "⏎")
 
 
-def _as_json(args: argparse.Namespace, train: "Pairs", found: Sequence[Tuned]) -> dict[str, Any]:
+def _as_json(
+    args: argparse.Namespace, train: "Pairs", found: Sequence[Tuned], diverged: Sequence[str]
+) -> dict[str, Any]:
     first = found[0][1]
     return {
         "data": train.name,
@@ -252,4 +260,5 @@ def _as_json(args: argparse.Namespace, train: "Pairs", found: Sequence[Tuned]) -
             }
             for way, o in found
         ],
+        "diverged": list(diverged),
     }
