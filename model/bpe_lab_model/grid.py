@@ -120,14 +120,7 @@ class Grid:
     @cached_property
     def corpus(self) -> dict[str, Any]:
         """What a record says of the texts, epochs apart."""
-        return {
-            "train_sha256": self.train.content_key,
-            "validation_sha256": self.validation.content_key,
-            "train_bytes": self.train.n_bytes,
-            "validation_bytes": self.validation.n_bytes,
-            "train_documents": self.train.n_documents,
-            "validation_documents": self.validation.n_documents,
-        }
+        return recording.texts(self.train, self.validation)
 
     @property
     def epochs(self) -> float:
@@ -548,12 +541,8 @@ def _lossy(grid: Grid, run: Run) -> RunRecord:
     """Return the record of an arm that loses text: it is not trained, since nothing could be compared."""
     return RunRecord(
         **_base(grid, run, None),
-        bytes=0,
-        tokens=0,
-        flops=0.0,
-        seconds=0.0,
+        **recording.done(None),
         memory_bytes=0,
-        curve=(),
         scored=None,
         status="lossy",
         note=run.arm.note,
@@ -571,12 +560,8 @@ def _record(grid: Grid, run: Run, outcome: Outcome, probes: probing.Tried) -> Ru
     }
     return RunRecord(
         **base,
-        bytes=trained.bytes,
-        tokens=trained.tokens,
-        flops=trained.flops,
-        seconds=trained.seconds,
+        **recording.done(trained),
         memory_bytes=outcome.memory_bytes,
-        curve=trained.curve,
         scored=outcome.scored,
         decoding=outcome.decoding,
         status=outcome.status,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bpe_lab.compare.texts import Texts
 from bpe_lab.errors import BpeLabError, FormatError
 from bpe_lab.runs import Arm, RunRecord, Scored
 from bpe_lab.shards import Shards
@@ -47,12 +48,8 @@ def record(
         corpus=corpus(shards) | {"epochs": round(trained.epochs, 3)},
         model=model(trainer.model.config),
         training={**_training(trainer, trained), **(training or {})},
-        bytes=trained.bytes,
-        tokens=trained.tokens,
-        flops=trained.flops,
-        seconds=trained.seconds,
+        **done(trained),
         memory_bytes=trained.memory_bytes,
-        curve=trained.curve,
         scored=scored,
         decoding=decoding or {},
         status=status,
@@ -97,6 +94,25 @@ def corpus(shards: Shards) -> dict[str, Any]:
         f"{side}_{key}": sides[side][about]
         for side in ("train", "validation")
         for key, about in (("sha256", "text_sha256"), ("bytes", "n_bytes"))
+    }
+
+
+def done(trained: "Trained | None") -> dict[str, Any]:
+    """Return what a record says of the work: bytes, tokens, FLOPs, seconds, curve; nothing done where nothing was."""
+    if trained is None:
+        return {"bytes": 0, "tokens": 0, "flops": 0.0, "seconds": 0.0, "curve": ()}
+    return {name: getattr(trained, name) for name in ("bytes", "tokens", "flops", "seconds", "curve")}
+
+
+def texts(train: Texts, validation: Texts) -> dict[str, Any]:
+    """Return what a record says of texts in memory."""
+    return {
+        "train_sha256": train.content_key,
+        "validation_sha256": validation.content_key,
+        "train_bytes": train.n_bytes,
+        "validation_bytes": validation.n_bytes,
+        "train_documents": train.n_documents,
+        "validation_documents": validation.n_documents,
     }
 
 

@@ -11,6 +11,7 @@ import math
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -24,6 +25,7 @@ from bpe_lab_model import bpb, checkpoint, devices
 from bpe_lab_model.decoding import decoding_figures
 from bpe_lab_model.embedding import embedding_keys
 from bpe_lab_model.gpt import GPT, Config
+from bpe_lab_model.loss import DivergedError
 from bpe_lab_model.presets import trunk_bytes
 from bpe_lab_model.training import Settings, Trained, Trainer
 
@@ -91,7 +93,7 @@ def carry_out(work: Work, report: Report, tell: Callable[[Outcome], None]) -> No
     candidate = work.candidate or shards.load_candidate()
     forget_peak()
     model = GPT(work.config, embedding_keys(candidate, work.config.vocab_size))
-    trunk = Trainer(model, shards, work.settings, work.folder, _reporter(work, report))
+    trunk = Trainer(model, shards, work.settings, work.folder, reporter(work.n_bytes, report))
     _resume(trunk, work)
     for budget in work.budgets:
         branch = trunk.branch(budget)
@@ -100,13 +102,14 @@ def carry_out(work: Work, report: Report, tell: Callable[[Outcome], None]) -> No
         tell(_outcome(budget, branch, branch.run(), candidate, work))
 
 
-def _reporter(work: Work, report: Report) -> "Callable[[Progress], None]":
+def reporter(n_bytes: int, report: Report) -> "Callable[[Progress], None]":
+    """Return what a trunk and its branches tell their steps to, of `n_bytes` in all: the share goes on to `report`."""
     done = 0
 
     def watch(row: "Progress") -> None:
         nonlocal done
         done = max(done + row.step_bytes, row.bytes)
-        report(min(1.0, done / work.n_bytes), row.train_bpb)
+        report(min(1.0, done / n_bytes), row.train_bpb)
 
     return watch
 
@@ -142,9 +145,7 @@ def _outcome(budget: int, branch: Trainer, trained: Trained, candidate: "Candida
             context_bytes=work.config.context_bytes,
             max_tokens=2 * work.settings.max_tokens,
         )
-    except BpeLabError as e:
-        if _finite(branch.model):
-            raise
+    except DivergedError as e:
         return Outcome(budget, "diverged", trained, None, memory, note=e.message)
     decoded: dict[str, float] = {}
     if work.decodes and budget == max(work.budgets):
@@ -156,12 +157,7 @@ def _outcome(budget: int, branch: Trainer, trained: Trained, candidate: "Candida
 def beginning(split: "ShardSplit", candidate: "Candidate", n_bytes: int) -> list[bytes]:
     """Return the first documents of a split, as many as have `n_bytes` bytes, decoded from their tokens."""
     n_documents = int(np.searchsorted(split.byte_offsets, n_bytes)) or 1
-    offsets = np.asarray(split.token_offsets[: n_documents + 1])
-    return candidate.decode_batch(np.asarray(split.ids[: int(offsets[-1])], np.uint32), offsets)
-
-
-def _finite(model: GPT) -> bool:
-    return all(bool(torch.isfinite(p).all()) for p in model.parameters())
+    return list(islice(bpb.documents_of(split, candidate, n_documents), n_documents))
 
 
 # -- memory

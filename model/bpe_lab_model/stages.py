@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpe_lab.errors import FileError
-from bpe_lab_model import checkpoint
+from bpe_lab_model import bpb, checkpoint
 from bpe_lab_model.generate import Options, Speaker
 from bpe_lab_model.quality import Copies, broken_characters, distinct_2, stray_jamo
 
@@ -133,13 +133,8 @@ def with_copies(
 
 def documents_of(split: "ShardSplit", candidate: "Candidate", at_a_time: int = 4096) -> Iterator[str]:
     """Yield the documents of a split as text, decoded some thousand at a time."""
-    import numpy as np
-
-    for first in range(0, split.n_documents, at_a_time):
-        offsets = np.asarray(split.token_offsets[first : first + at_a_time + 1], np.uint64)
-        ids = np.asarray(split.ids[int(offsets[0]) : int(offsets[-1])], np.uint32)
-        for data in candidate.decode_batch(ids, offsets - offsets[0]):
-            yield data.decode(errors="replace")
+    for data in bpb.documents_of(split, candidate, at_a_time):
+        yield data.decode(errors="replace")
 
 
 END = "⟨end⟩"

@@ -22,7 +22,7 @@ from bpe_lab.compare.trained import Trainer as TokenizerTrainer
 from bpe_lab.errors import ArgumentError, BpeLabError, CorpusError
 from bpe_lab.runs import key_of
 from bpe_lab.shards import Shards, write_shards
-from bpe_lab_model import probing
+from bpe_lab_model import probing, recording
 from bpe_lab_model.experiments.spec import Arm
 from bpe_lab_model.grid import POOL, drawn
 from bpe_lab_model.presets import Preset
@@ -42,16 +42,8 @@ class Corpus:
     @cached_property
     def about(self) -> dict[str, Any]:
         """What a record says of the text."""
-        return {
-            "name": self.name,
-            "train_sha256": self.train.content_key,
-            "validation_sha256": self.validation.content_key,
-            "train_bytes": self.train.n_bytes,
-            "validation_bytes": self.validation.n_bytes,
-            "train_documents": self.train.n_documents,
-            "validation_documents": self.validation.n_documents,
-            "domains": list(self.domains),
-        }
+        texts = recording.texts(self.train, self.validation)
+        return {"name": self.name, **texts, "domains": list(self.domains)}
 
     def part(self, which: str) -> Texts:
         """Return the training text of a domain, `1` or `2`, or all of it for an empty name.

@@ -8,11 +8,10 @@ read. The learning rate is that of the row; rows of new tokens start as `growing
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from bpe_lab.runs import RunRecord
-from bpe_lab.shards import Shards, ShardSplit, write_shards
+from bpe_lab.shards import Shards, write_shards
 from bpe_lab_model import bpb
 from bpe_lab_model.experiments.tasks import Finished, Job, Outcome, Say, finish, new_model, train_branches
 from bpe_lab_model.experiments.texts import bpb_of
@@ -50,16 +49,10 @@ def _texts(job: Job, candidate: "Candidate", side: Any) -> tuple[list[bytes], li
     split = Shards.open(job.shards).split(side)
     first: list[bytes] = []
     others: list[bytes] = []
-    for number, document in enumerate(_documents(split, candidate)):
+    for number, document in enumerate(bpb.documents_of(split, candidate)):
         is_first = split.domains[int(split.domain_of[number])] == job.domains[0]
         (first if is_first else others).append(document)
     return first, others
-
-
-def _documents(split: ShardSplit, candidate: "Candidate") -> Iterator[bytes]:
-    ends = split.token_offsets.tolist()
-    for start, end in pairwise(ends):
-        yield candidate.decode(split.ids[start:end].tolist())
 
 
 def _pretrained(job: Job, candidate: "Candidate", first: list[bytes], say: Say) -> GPT:
@@ -86,7 +79,7 @@ def _continued(job: Job, old: "Candidate", model: GPT, second: list[bytes]) -> "
 def _shards(job: Job, name: str, candidate: "Candidate", train: list[bytes]) -> Shards:
     """Write a training text, and the validation text of all domains, as tokens of a tokenizer."""
     split = Shards.open(job.shards).split("validation")
-    sides: dict[Any, list[bytes]] = {"train": train, "validation": list(_documents(split, job.candidate()))}
+    sides: dict[Any, list[bytes]] = {"train": train, "validation": list(bpb.documents_of(split, job.candidate()))}
     kinds = [split.domains[int(number)] for number in split.domain_of]
     domains: dict[Any, list[str]] = {"train": [name] * len(train), "validation": kinds}
     job.folder.mkdir(parents=True, exist_ok=True)

@@ -4,12 +4,13 @@ Every arm gets its tokenizer, its text as tokens, its learning rate, and a job a
 done lies in a file under what decides it, so a row that was stopped goes on, and a row that was changed runs what
 changed.
 
-    folder/NAME/ARM-BUDGET-seed0-KEY.run.json    records
+    folder/NAME/ARM-BUDGET-KEY.run.json          records
     folder/NAME/probes/                          learning rates that were tried
     folder/NAME/result.json                      the table, the verdicts, the figures
     folder/NAME/shards/  folder/NAME/jobs/       while it runs
 """
 
+import functools
 import hashlib
 import importlib
 import inspect
@@ -72,6 +73,11 @@ class Order:
     def place(self) -> Path:
         """The row's folder."""
         return self.folder / self.row.name
+
+    @cached_property
+    def size(self) -> dict[str, Any]:
+        """What of the preset decides a run."""
+        return {name: value for name, value in asdict(self.preset).items() if name not in ("about", "max_tokens")}
 
     def seeds_of(self, arm: Arm) -> range:
         """Return the seeds of an arm."""
@@ -151,7 +157,7 @@ class Entry:
             self.candidate.fingerprint,
             asdict(job.config),
             [job.seed, job.lr, list(job.budgets), job.options],
-            {name: value for name, value in asdict(self.order.preset).items() if name not in ("about", "max_tokens")},
+            self.order.size,
             self.order.corpus.about,
             [devices.device().type, checkpoint.versions()],
             [_code_of(name) for name in (self.arm.task, *self.arm.measures)],
@@ -159,10 +165,10 @@ class Entry:
 
     def path(self, key: str, budget: int) -> Path:
         """Return where the record of a budget lies."""
-        seed_and_key = key[:12]
-        return self.order.place / f"{self.slug}-{short(budget)}-{seed_and_key}.run.json"
+        return self.order.place / f"{self.slug}-{short(budget)}-{key[:12]}.run.json"
 
 
+@functools.cache
 def _code_of(name: str) -> str:
     """Return the SHA-256 of the module that a task or measure stands in: another code, another figure."""
     module = importlib.import_module(f"bpe_lab_model.experiments.{name.partition(':')[0]}")
@@ -259,78 +265,53 @@ class _Tally:
         self.order.progress(RunProgress(self.n_done, self.n_runs, what, first.share, seconds, first.bpb))
 
 
-def _probe(order: Order, entries: Sequence[Entry], crew: Crew, tally: _Tally) -> list[probing.Tried]:
-    """Return the learning rates that each entry tried; entries of equal trials share them."""
-    tried = [_tried(order, entry) for entry in entries]
-    shared = {each.path: each for each in tried}
-    tried = [shared[each.path] for each in tried]
-    n_seeds = [len(order.seeds_of(entry.arm)) for entry in entries]
+def _probe(order: Order, entries: Sequence[Entry], crew: Crew, tally: _Tally) -> list[probing.Tried | None]:
+    """Return the learning rates that each entry tried, None where none is probed; equal trials are shared."""
+    paths = [_trials_of(order, entry) if entry.arm.probes else None for entry in entries]
+    shared = {path: probing.Tried(path, order.resume) for path in paths if path}
+    first_of = {path: entry for path, entry in reversed(list(zip(paths, entries, strict=True))) if path}
+    n_jobs = sum(len(order.seeds_of(entry.arm)) for entry in entries)
     while True:
-        works: dict[_Once, tuple[probing.Tried, float]] = {}
-        seen: set[Path] = set()
-        for entry, found in zip(entries, tried, strict=True):
-            if not entry.arm.probes or found.path in seen:
-                continue
-            seen.add(found.path)
-            for factor in probing.wanted(found.found):
-                works[_Once(entry.job(probing.SEED, factor * order.preset.lr, probe=True))] = (found, factor)
-        tally.n_runs = tally.n_done + len(works) + sum(n_seeds)
+        works = {
+            first_of[path].job(probing.SEED, factor * order.preset.lr, probe=True): (tried, factor)
+            for path, tried in shared.items()
+            for factor in probing.wanted(tried.found)
+        }
+        tally.n_runs = tally.n_done + len(works) + n_jobs
         if not works:
-            return tried
+            return [shared[path] if path else None for path in paths]
 
-        def tell(work: "_Once", outcome: Outcome, works: dict[Any, Any] = works) -> None:
-            found, factor = works[work]
-            found.add(factor, judged_by(outcome))
+        def tell(work: Job, outcome: Outcome, works: dict[Job, tuple[probing.Tried, float]] = works) -> None:
+            tried, factor = works[work]
+            tried.add(factor, judged_by(outcome))
             tally.n_done += 1
 
         crew.run(list(works), tell, tally.tell)
 
 
-class _Once:
-    """A job as a key: jobs hold mappings, which have no hash. Travels as the job that it is."""
-
-    def __init__(self, job: Job) -> None:
-        self.job = job
-
-    @property
-    def name(self) -> str:
-        """The job's, with the learning rate where it is a trial."""
-        if self.job.seed != probing.SEED:
-            return self.job.name
-        return f"{self.job.experiment}, {self.job.arm.name}, learning rate {self.job.lr:.2g}"
-
-    def carry_out(self, report: Any, tell: Any) -> None:
-        """Do the job."""
-        self.job.carry_out(report, tell)
-
-
-def _tried(order: Order, entry: Entry) -> probing.Tried:
-    """Return what was tried; trials are equal where all that decides training is, whatever is measured after it."""
-    if not entry.arm.probes:
-        return probing.Tried(order.place / "probes" / "none.json", resume=False)
+def _trials_of(order: Order, entry: Entry) -> Path:
+    """Return where trials are kept: one place where all that decides training is equal, whatever is measured."""
     job = entry.job(probing.SEED, order.preset.lr, probe=True)
     key = key_of(
         VERSION,
         [entry.candidate.fingerprint, asdict(job.config), list(job.budgets), dict(entry.arm.training)],
         [entry.arm.text, entry.arm.text_share],
-        {name: value for name, value in asdict(order.preset).items() if name not in ("about", "max_tokens")},
+        order.size,
         order.corpus.about,
         [devices.device().type, checkpoint.versions()],
     )
-    return probing.Tried(order.place / "probes" / f"{key[:16]}.json", order.resume)
+    return order.place / "probes" / f"{key[:16]}.json"
 
 
 def _train(
-    order: Order, entries: Sequence[Entry], tried: Sequence[probing.Tried], crew: Crew, tally: _Tally
+    order: Order, entries: Sequence[Entry], tried: Sequence[probing.Tried | None], crew: Crew, tally: _Tally
 ) -> "dict[str, Records]":
     """Run the jobs that have no records, and return all records by tokenizer, arm, budget and seed."""
     found: dict[str, dict[tuple[str, float], dict[int, RunRecord]]] = {}
-    works: dict[_Once, tuple[Entry, probing.Tried, str]] = {}
-    todo: list[tuple[int, _Once]] = []
-    n_before = tally.n_done
-    tally.n_runs = n_before + sum(len(order.seeds_of(entry.arm)) for entry in entries)
+    works: dict[Job, tuple[Entry, probing.Tried | None, str]] = {}
+    tally.n_runs = tally.n_done + sum(len(order.seeds_of(entry.arm)) for entry in entries)
     for entry, probes in zip(entries, tried, strict=True):
-        lr = (probes.factor if entry.arm.probes else 1.0) * order.preset.lr
+        lr = (probes.factor if probes else 1.0) * order.preset.lr
         for seed in order.seeds_of(entry.arm):
             job = entry.job(seed, lr)
             key = entry.key(job)
@@ -339,22 +320,21 @@ def _train(
                 for record in kept:
                     _put(found, entry, record)
                 tally.n_done += 1
-                continue
-            once = _Once(job)
-            works[once] = entry, probes, key
-            todo.append((seed, once))
+            else:
+                works[job] = entry, probes, key
     tally.begin()
 
-    def tell(work: _Once, outcome: Outcome) -> None:
+    def tell(work: Job, outcome: Outcome) -> None:
         entry, probes, key = works[work]
-        record = _record(entry, work.job, outcome, probes, key)
+        record = _record(entry, work, outcome, probes, key)
         path = entry.path(key, outcome.budget)
         write_record(path.parent, path.name.removesuffix(".run.json"), record)
         _put(found, entry, record)
-        if outcome.budget == max(work.job.budgets):
+        if outcome.budget == max(work.budgets):
             tally.n_done += 1
 
-    crew.run([once for _, once in sorted(todo, key=lambda pair: pair[0])], tell, tally.tell)
+    todo: list[Job] = sorted(works, key=lambda job: job.seed)
+    crew.run(todo, tell, tally.tell)
     return found  # type: ignore[return-value]
 
 
@@ -366,7 +346,7 @@ def _put(found: dict[str, Any], entry: Entry, record: "RunRecord | None") -> Non
     found.setdefault(group, {}).setdefault((entry.arm.name, multiple), {})[record.seed] = record
 
 
-def _record(entry: Entry, job: Job, outcome: Outcome, probes: probing.Tried, key: str) -> RunRecord:
+def _record(entry: Entry, job: Job, outcome: Outcome, probes: probing.Tried | None, key: str) -> RunRecord:
     order, candidate, trained = entry.order, entry.candidate, outcome.trained
     settings = job.settings()
     return RunRecord(
@@ -381,7 +361,7 @@ def _record(entry: Entry, job: Job, outcome: Outcome, probes: probing.Tried, key
             "key": key,
             "lr": job.lr,
             "lr_factor": job.lr / order.preset.lr,
-            "probed": {f"{factor:g}": value for factor, value in probes.found.items()},
+            "probed": {f"{factor:g}": value for factor, value in probes.found.items()} if probes else {},
             "bytes_per_step": settings.bytes_per_step,
             "context_bytes": job.config.context_bytes,
             "objective": settings.objective,
@@ -389,12 +369,8 @@ def _record(entry: Entry, job: Job, outcome: Outcome, probes: probing.Tried, key
             "epochs": trained.epochs if trained else 0.0,
             "options": dict(job.options),
         },
-        bytes=trained.bytes if trained else 0,
-        tokens=trained.tokens if trained else 0,
-        flops=trained.flops if trained else 0.0,
-        seconds=trained.seconds if trained else 0.0,
+        **recording.done(trained),
         memory_bytes=outcome.memory_bytes,
-        curve=trained.curve if trained else (),
         scored=outcome.scored,
         status=outcome.status,
         note=outcome.note,

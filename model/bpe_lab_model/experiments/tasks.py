@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from bpe_lab.errors import BpeLabError
 from bpe_lab.runs import Scored
 from bpe_lab.shards import Shards
-from bpe_lab_model import bpb
+from bpe_lab_model import bpb, probing
 from bpe_lab_model.embedding import embedding_keys
 from bpe_lab_model.experiments.spec import Arm, found
 from bpe_lab_model.gpt import GPT, Config
+from bpe_lab_model.loss import DivergedError
 from bpe_lab_model.objectives import extra_ids
 from bpe_lab_model.presets import Preset, trunk_bytes
-from bpe_lab_model.progress import Progress
-from bpe_lab_model.running import forget_peak, peak_bytes
+from bpe_lab_model.running import forget_peak, peak_bytes, reporter
 from bpe_lab_model.training import Settings, Trained, Trainer
 
 if TYPE_CHECKING:
@@ -32,9 +31,9 @@ Say = Callable[[float, float], None]
 """Called with the share of the job that is done (0 to 1) and the last training loss in bits per byte."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Job:
-    """One arm and one seed. Plain data that travels to a worker; equal jobs give equal outcomes, seconds apart."""
+    """One arm and one seed. Plain data that travels to a worker; what is alike gives equal outcomes, seconds apart."""
 
     experiment: str
     arm: Arm
@@ -58,8 +57,9 @@ class Job:
 
     @property
     def name(self) -> str:
-        """For people, as in `init, zeros, seed 2`."""
-        return f"{self.experiment}, {self.arm.name}, seed {self.seed}"
+        """For people, as in `init, zeros, seed 2`; a trial has its learning rate there."""
+        which = f"learning rate {self.lr:.2g}" if self.seed == probing.SEED else f"seed {self.seed}"
+        return f"{self.experiment}, {self.arm.name}, {which}"
 
     def candidate(self) -> "Candidate":
         """Return its tokenizer."""
@@ -114,7 +114,7 @@ Measure = Callable[[Finished], Mapping[str, Any]]
 def train(job: Job, say: Say) -> Iterator[Outcome]:
     """Train a trunk with a branch for each budget, score each, and measure it: what most arms do."""
     candidate = job.candidate()
-    for budget, trainer, trained in train_branches(job, say):
+    for budget, trainer, trained in train_branches(job, say, new_model(job, candidate)):
         yield finish(job, budget, trainer, trained, candidate)
 
 
@@ -149,14 +149,7 @@ def new_trunk(job: Job, say: Say, model: GPT | None = None, shards: Shards | Non
         changes: to the settings.
     """
     settings = job.settings(**changes)
-    work = max(1, trunk_bytes(job.budgets, settings.decay_share))
-    done = 0
-
-    def watch(row: Progress) -> None:
-        nonlocal done
-        done = max(done + row.step_bytes, row.bytes)
-        say(min(1.0, done / work), row.train_bpb)
-
+    watch = reporter(max(1, trunk_bytes(job.budgets, settings.decay_share)), say)
     text = shards or Shards.open(job.shards)
     return Trainer(model or new_model(job, job.candidate()), text, settings, None, watch)
 
@@ -174,20 +167,22 @@ def finish(
     A model whose weights are no numbers any more has diverged, also where its last step was not yet refused.
     """
     memory = peak_bytes() or trained.memory_bytes
-    if trained.status == "diverged" or not all(bool(torch.isfinite(p).all()) for p in trainer.model.parameters()):
+    if trained.status == "diverged" or not _is_finite(trainer.model):
         note = trained.note or "weights that are no numbers"
         return Outcome(budget, "diverged", trained, memory_bytes=memory, note=note, measures=dict(extra or {}))
     try:
         scored = _scored(job, trainer, candidate)
-    except BpeLabError as e:
-        if "finite" not in e.message:
-            raise
+    except DivergedError as e:
         return Outcome(budget, "diverged", trained, memory_bytes=memory, note=e.message, measures=dict(extra or {}))
     looked_at = Finished(job, budget, trainer.model, trainer, trainer.shards, candidate, scored)
     measures = dict(extra or {})
     for name in job.arm.measures:
         measures |= found(name)(looked_at)
     return Outcome(budget, "ok", trained, scored, memory, measures)
+
+
+def _is_finite(model: GPT) -> bool:
+    return all(bool(torch.isfinite(p).all()) for p in model.parameters())
 
 
 def _scored(job: Job, trainer: Trainer, candidate: "Candidate") -> Scored | None:
@@ -202,12 +197,6 @@ def _scored(job: Job, trainer: Trainer, candidate: "Candidate") -> Scored | None
         context_bytes=trainer.model.config.context_bytes,
         max_tokens=2 * job.preset.max_tokens,
     )
-
-
-def trial(job: Job, say: Say) -> Iterator[Outcome]:
-    """Train for a learning rate's sake: no measures; where there are no bits per byte, the training loss is judged."""
-    bare = replace(job, arm=replace(job.arm, measures=()))
-    yield from train(bare, say)
 
 
 def judged_by(outcome: Outcome) -> float | None:

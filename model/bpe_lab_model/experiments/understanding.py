@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bpe_lab.errors import CorpusError, FormatError
+from bpe_lab.errors import CorpusError
 from bpe_lab.holdout import content_hashes
 from bpe_lab.shards import Shards, ShardSplit
 from bpe_lab_model import bpb, classify, probing, quality
@@ -23,6 +23,7 @@ from bpe_lab_model.gpt import GPT
 from bpe_lab_model.healing import Healer
 from bpe_lab_model.labelled import Labelled
 from bpe_lab_model.lora import LoRA
+from bpe_lab_model.loss import DivergedError
 from bpe_lab_model.objectives import draws_of, n_damaged
 from bpe_lab_model.rows import Ints, WindowIndex
 from bpe_lab_model.sampling import PLAINLY, choose
@@ -146,7 +147,7 @@ def _best(
                 tried = replace(plan, lr=_rate_of(factor, middle))
                 outcomes[factor], _ = classify.tune(arm, learned, both, tried, _watch(tell))
                 nats[factor] = float(outcomes[factor].label_nats[0, : len(judge)].mean())  # type: ignore[index]
-            except FormatError:
+            except DivergedError:
                 nats[factor] = None
     best = probing.best(nats)
     return None if best is None else (_rate_of(best, middle), outcomes[best])

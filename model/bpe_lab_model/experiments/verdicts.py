@@ -18,7 +18,6 @@ from bpe_lab.downstream.pairing import (
     difference,
     drawn_bpb,
     judged,
-    over_seeds,
 )
 from bpe_lab.metrics.estimate import Estimate
 from bpe_lab.runs import RunRecord
@@ -194,8 +193,3 @@ def _by_divergence(claim: Claim, m: _Measured) -> tuple[str, Said | None]:
     if holds:
         return (SUPPORTED if enough else TOWARDS), note
     return (CONTRADICTED if enough else AGAINST), note
-
-
-def mean(values: Sequence[float]) -> Estimate:
-    """Return the mean over seeds with Student's t interval, without one below two."""
-    return over_seeds(values)

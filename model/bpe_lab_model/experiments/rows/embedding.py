@@ -2,9 +2,8 @@
 
 from typing import Any
 
+from bpe_lab_model.experiments.columns import BPB, LR
 from bpe_lab_model.experiments.spec import Arm, Claim, Column, Experiment, Figure
-
-_BPB = Column("bpb", {"en": "BPB", "ko": "BPB"}, better="lower")
 
 # -- init
 
@@ -119,14 +118,14 @@ _INIT = Experiment(
     budgets=(0.25, 0.5, 1.0),
     minutes=9.0,
     columns=(
-        _BPB,
+        BPB,
         Column(
             "table_start.effective", {"en": "effective rank at the start", "ko": "시작할 때 유효 계수(rank)"}, ".1f"
         ),
         Column("table.effective", {"en": "effective rank", "ko": "유효 계수(rank)"}, ".1f"),
         Column("table.rank", {"en": "rank", "ko": "계수(rank)"}, ".0f"),
         Column("table.shared", {"en": "shared by all rows", "ko": "모든 행이 공유하는 몫"}, ".1%"),
-        Column("lr", {"en": "learning rate", "ko": "학습률"}, ".2g"),
+        LR,
     ),
     figures=(
         Figure(
@@ -239,7 +238,7 @@ _LOOKUP = Experiment(
         Column("lookup_kept_bytes", {"en": "lookup keeps", "ko": "조회가 남기는 메모리"}, "bytes"),
         Column("product_kept_bytes", {"en": "product keeps", "ko": "곱이 남기는 메모리"}, "bytes"),
         Column("gradient_difference", {"en": "gradients differ by", "ko": "기울기 차이"}, ".1e"),
-        _BPB,
+        BPB,
         Column("bytes_per_s", {"en": "training bytes/s", "ko": "학습 바이트/초"}, ",.0f", "higher"),
     ),
     figures=(

@@ -1,5 +1,6 @@
 """Experiments about mixers."""
 
+from bpe_lab_model.experiments.columns import N_BLOCK
 from bpe_lab_model.experiments.spec import Arm, Claim, Column, Experiment, Figure
 
 _TOKENIZERS = {"bytes": "unit=byte,vocab=257", "BPE": "unit=byte,vocab=8k"}
@@ -93,7 +94,7 @@ _CLAIMS = (
 _COLUMNS = (
     Column("bpb", {"en": "BPB, 0.5 KB of context", "ko": "BPB, 문맥 0.5 KB"}, better="lower"),
     Column("bpb_longest", {"en": "BPB, 4 KB", "ko": "BPB, 4 KB"}, better="lower"),
-    Column("n_block", {"en": "parameters of the trunk", "ko": "몸통의 매개변수"}, ",.0f"),
+    N_BLOCK,
     Column("exponent", {"en": "exponent of training time", "ko": "학습 시간의 지수"}, ".2f", "lower"),
     Column("decode_exponent", {"en": "exponent of a token's time", "ko": "토큰당 생성 시간의 지수"}, ".2f", "lower"),
     Column(

@@ -1,5 +1,6 @@
 """Experiments about what a model is trained to do, and about tuning it afterwards."""
 
+from bpe_lab_model.experiments.columns import BPB
 from bpe_lab_model.experiments.spec import Arm, Claim, Column, Experiment, Figure
 
 _UNDERSTAND = "understanding:understand"
@@ -22,7 +23,6 @@ _LEARNED = ("understanding:restored", "understanding:continued")
 _ACCURACY = Column("accuracy", {"en": "accuracy", "ko": "정확도"}, ".1%", "higher")
 _LABEL_BITS = Column("label_bits", {"en": "bits a label", "ko": "레이블당 비트"}, ".3f", "lower")
 _CHANCE = Column("chance", {"en": "chance", "ko": "찍었을 때"}, ".1%")
-_BPB = Column("bpb", {"en": "BPB", "ko": "BPB"}, ".4f", "lower")
 _RATE = Column("tune_lr", {"en": "tuning rate", "ko": "미세 조정 학습률"}, ".2g")
 _TASK = {
     "en": "The task: which domain a snippet of 32 bytes is from, as many snippets of each; chance stands beside it. "
@@ -82,7 +82,7 @@ OBJECTIVE = Experiment(
         Column("sample.invalid_utf8", {"en": "broken characters", "ko": "깨진 글자"}, ".2%", "lower"),
         Column("sample.distinct_2", {"en": "distinct pairs", "ko": "서로 다른 어절 쌍"}, ".1%", "higher"),
         Column("sample.copied", {"en": "copied", "ko": "베낀 비율"}, ".1%", "lower"),
-        _BPB,
+        BPB,
         Column("seconds", {"en": "seconds", "ko": "초"}, ".1f", "lower"),
         Column("sample.first", {"en": "a sample", "ko": "생성 예"}, "s"),
     ),
@@ -178,7 +178,7 @@ ENCODER_DECODER = Experiment(
         Column("seconds", {"en": "seconds of pre-training", "ko": "사전 학습 초"}, ".1f", "lower"),
         Column("tune_seconds", {"en": "seconds of tuning", "ko": "미세 조정 초"}, ".1f", "lower"),
         _RATE,
-        _BPB,
+        BPB,
     ),
     figures=(
         Figure(
@@ -257,7 +257,7 @@ LORA = Experiment(
         Column("tune_memory_bytes", {"en": "memory of tuning", "ko": "미세 조정 메모리"}, "bytes", "lower"),
         Column("tune_seconds", {"en": "seconds of tuning", "ko": "미세 조정 초"}, ".1f", "lower"),
         _RATE,
-        _BPB,
+        BPB,
     ),
     figures=(
         Figure(

@@ -2,13 +2,11 @@
 
 from typing import Any
 
+from bpe_lab_model.experiments.columns import BPB, LR, N_BLOCK, SPEED
 from bpe_lab_model.experiments.spec import Arm, Claim, Column, Experiment, Figure, Said
 
 _NORMS = {"LayerNorm": "layernorm", "RMSNorm": "rmsnorm", "DyT": "dyt", "none": "none"}
 
-_BPB = Column("bpb", {"en": "BPB", "ko": "BPB"}, better="lower")
-_SPEED = Column("bytes_per_s", {"en": "bytes/s", "ko": "바이트/초"}, ",.0f", "higher")
-_RATE = Column("lr", {"en": "learning rate", "ko": "학습률"}, ".2g")
 _STATUS = Column("status", {"en": "status", "ko": "상태"}, "")
 
 _BITS: Said = {"en": "bits per byte", "ko": "바이트당 비트"}
@@ -62,7 +60,7 @@ _NORM = Experiment(
         ),
     ),
     tuple(Arm(name, model={"norm": norm}) for name, norm in _NORMS.items()),
-    (_BPB, _RATE, _SPEED, _STATUS),
+    (BPB, LR, SPEED, _STATUS),
     (
         Figure(
             "line",
@@ -139,8 +137,8 @@ _STABLE = Experiment(
     ),
     tuple(Arm(name, model=model, task="parting:train") for name, model in _PARTS.items()),
     (
-        _BPB,
-        Column("n_block", {"en": "parameters of the trunk", "ko": "몸통의 매개변수"}, ",.0f"),
+        BPB,
+        N_BLOCK,
         Column(
             "highest_stable_lr",
             {"en": "highest stable learning rate of six", "ko": "여섯 중 안정적인 가장 높은 학습률"},
@@ -148,8 +146,8 @@ _STABLE = Experiment(
             "higher",
         ),
         Column("diverged_share", {"en": "rates that diverge", "ko": "발산한 학습률의 비율"}, ".0%", "lower"),
-        _RATE,
-        _SPEED,
+        LR,
+        SPEED,
         _STATUS,
     ),
     (

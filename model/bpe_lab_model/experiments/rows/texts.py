@@ -1,8 +1,8 @@
 """Experiments about texts: what a vocabulary is learned from, how long its tokens are, and what it is used on."""
 
+from bpe_lab_model.experiments.columns import BPB
 from bpe_lab_model.experiments.spec import Arm, Claim, Column, Experiment, Figure
 
-_BPB = Column("bpb", {"en": "BPB", "ko": "BPB"}, better="lower")
 _TOKENS = Column("tokens", {"en": "tokens in the vocabulary", "ko": "어휘의 토큰 수"}, ",.0f")
 _PER_KB = Column("tokens_per_kb", {"en": "tokens per KB of text", "ko": "글 1KB의 토큰 수"}, ".0f", "lower")
 _USED = Column("used", {"en": "share of the vocabulary used", "ko": "쓰인 어휘의 비율"}, ".1%", "higher")
@@ -58,7 +58,7 @@ VOCABULARY_SAMPLE = Experiment(
     arms=tuple(
         Arm(_share(part), tokenizer_share=part, measures=("texts:vocabulary",), text_share=4.0) for part in _SHARES
     ),
-    columns=(_TOKENS, _PER_KB, _USED, _BPB),
+    columns=(_TOKENS, _PER_KB, _USED, BPB),
     figures=(
         Figure(
             "line",
@@ -146,7 +146,7 @@ WHOLE_WORDS = Experiment(
         Column("cache_kb", {"en": "memory per KB of context, KB", "ko": "문맥 1KB당 메모리(KB)"}, ".0f", "lower"),
         _SPEED,
         _PARAMETERS,
-        _BPB,
+        BPB,
     ),
     figures=(
         Figure(
@@ -251,7 +251,7 @@ SIZE = Experiment(
         for vocabulary in _VOCABULARIES
         for trunk in _TRUNKS
     ),
-    columns=(_PARAMETERS, _FLOPS, _SPEED, _BPB),
+    columns=(_PARAMETERS, _FLOPS, _SPEED, BPB),
     figures=(
         Figure(
             "line",

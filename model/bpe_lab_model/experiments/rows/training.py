@@ -1,11 +1,11 @@
 """Experiments about how one trains: the size of a step, dropout."""
 
+from bpe_lab_model.experiments.columns import LR, SPEED
 from bpe_lab_model.experiments.spec import Arm, Claim, Column, Experiment, Figure, Said
 
 _BPB = Column("bpb", {"en": "validation BPB", "ko": "검증 BPB"}, better="lower")
 _SEEN = Column("seen_bpb", {"en": "training BPB", "ko": "학습 BPB"})
 _GAP = Column("seen_gap", {"en": "gap", "ko": "둘의 차이"}, "+.4f")
-_LR = Column("lr", {"en": "learning rate", "ko": "학습률"}, ".2g")
 _STEPS = Column("steps", {"en": "updates", "ko": "갱신 횟수"}, ",.0f")
 
 # -- batch
@@ -96,14 +96,14 @@ _BATCH = Experiment(
     columns=(
         Column("bytes_per_update", {"en": "bytes an update", "ko": "갱신당 바이트"}, ",.0f"),
         _STEPS,
-        _LR,
+        LR,
         _BPB,
         _SEEN,
         _GAP,
         Column("cosine", {"en": "cosine of successive gradients", "ko": "이어지는 기울기의 코사인"}, ".3f"),
         Column("cosine_of_noise", {"en": "the same by noise alone", "ko": "잡음만 있을 때의 코사인"}, ".3f"),
         Column("noise_bytes", {"en": "gradient-noise scale, bytes", "ko": "기울기 잡음 척도(바이트)"}, ",.0f"),
-        Column("bytes_per_s", {"en": "bytes/s", "ko": "바이트/초"}, ",.0f", "higher"),
+        SPEED,
     ),
     figures=(
         Figure(
@@ -225,12 +225,12 @@ _DROPOUT = Experiment(
     minutes=8.0,
     columns=(
         Column("epochs", {"en": "epochs", "ko": "에폭"}, ".0f"),
-        _LR,
+        LR,
         _BPB,
         _SEEN,
         _GAP,
         Column("tokens_per_kb", {"en": "tokens a KB", "ko": "KB당 토큰"}, ".0f"),
-        Column("bytes_per_s", {"en": "bytes/s", "ko": "바이트/초"}, ",.0f", "higher"),
+        SPEED,
     ),
     figures=(
         Figure(

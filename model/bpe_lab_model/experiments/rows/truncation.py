@@ -1,11 +1,12 @@
 """Experiments about text that is longer than the context."""
 
+from bpe_lab_model.experiments.columns import BPB
 from bpe_lab_model.experiments.spec import Arm, Claim, Column, Experiment, Figure
 
 _MEASURES = ("truncating:tails",)
 
 _COLUMNS = (
-    Column("bpb", {"en": "BPB", "ko": "BPB"}, better="lower"),
+    BPB,
     Column("tail.full", {"en": "whole text", "ko": "전체"}, better="lower"),
     Column("tail.left", {"en": "crop left", "ko": "앞을 자름"}, better="lower"),
     Column("tail.rolling", {"en": "rolling cache", "ko": "캐시를 밀어냄"}, better="lower"),
