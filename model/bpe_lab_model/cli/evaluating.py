@@ -190,6 +190,8 @@ def _from_shards(args: argparse.Namespace, loaded: "Checkpoint") -> "tuple[Shard
 
 
 def _from_files(args: argparse.Namespace, loaded: "Checkpoint") -> "tuple[ShardSplit, Candidate | None, bool, str]":
+    import numpy as np
+
     from bpe_lab.compare.texts import read_texts
     from bpe_lab.shards import encode_split
 
@@ -198,8 +200,8 @@ def _from_files(args: argparse.Namespace, loaded: "Checkpoint") -> "tuple[ShardS
     documents = [document for text in texts for document in text.documents]
     domains = [text.name for text in texts for _ in text.documents]
     split = encode_split(candidate, documents, name="validation", domains=domains, threads=args.threads)
-    ids, _, offsets = candidate.encode_ends(documents, args.threads)
-    lossy = candidate.lossy or candidate.find_loss(documents, ids, offsets) is not None
+    ids = np.asarray(split.ids, np.uint32)
+    lossy = candidate.lossy or candidate.find_loss(documents, ids, split.token_offsets) is not None
     return split, candidate, lossy, candidate.name
 
 
