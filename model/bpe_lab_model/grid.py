@@ -216,8 +216,9 @@ def _check(request: Request, chosen: Preset, budgets: Sequence[int]) -> None:
     if not request.candidates:
         raise ArgumentError("there is no tokenizer to train a model on", "give recipes or files with --tokenizers")
     check_match(request.match, budgets)
-    if not request.validation.n_bytes:
-        raise CorpusError(f"{request.validation.name} holds no text to score", "give a text with --eval")
+    for text, use, option in ((request.train, "train on", "--corpus"), (request.validation, "score", "--eval")):
+        if not any(document.strip() for document in text.documents):
+            raise CorpusError(f"{text.name} holds nothing but white space to {use}", f"give a text with {option}")
     if request.train.n_bytes < chosen.bytes_per_step:
         raise CorpusError(
             f"{request.train.name} has {request.train.n_bytes:,} bytes, preset {chosen.name} takes steps of"

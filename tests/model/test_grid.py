@@ -482,8 +482,9 @@ def test_an_arm_that_loses_text_is_recorded_and_not_trained(request_: Request, t
         ({"budgets": (-1.0, 1.0)}, "at least ten steps"),
         ({"candidates": []}, "no tokenizer to train a model on"),
         ({"match": "time"}, "no match is called 'time'"),
-        ({"validation": Texts("empty", [])}, "empty holds no text to score"),
-        ({"validation": Texts("empty", [b""])}, "empty holds no text to score"),
+        ({"validation": Texts("empty", [])}, "empty holds nothing but white space to score"),
+        ({"validation": Texts("blank", [b"", b"\n \n"])}, "blank holds nothing but white space to score"),
+        ({"train": Texts("blank", [b"\n" * 9000])}, "blank holds nothing but white space to train on"),
         ({"train": Texts("short", [b"abc"])}, "short has 3 bytes, preset tiny takes steps of 512"),
     ],
 )
