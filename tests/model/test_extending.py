@@ -307,6 +307,14 @@ def test_a_job_goes_on_with_a_grown_vocabulary(job: Job) -> None:
     assert kept[0].measures["old_before"] != outcomes[0].measures["old_before"]
 
 
+def test_divergence_on_the_first_domain_is_a_result(job: Job) -> None:
+    arm = replace(job.arm, training={"clip": 0.0})
+    wild = replace(job, lr=1e30, arm=arm, options={"new_rows": "mean", "new_tokens": 12, "before": 1.0})
+    outcomes = list(extending.go_on(wild, lambda share, bpb: None))
+    assert [(o.budget, o.status, o.scored) for o in outcomes] == [(750, "diverged", None), (1500, "diverged", None)]
+    assert all(outcome.note.startswith("on the first domain: ") for outcome in outcomes)
+
+
 def test_what_is_measured_on_two_domains(job: Job) -> None:
     arm = replace(DOMAIN.arms[0], text="1")
     (*_, outcome) = tasks.train(replace(job, arm=arm, options={"sample_bytes": 12}), lambda share, bpb: None)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from bpe_lab.errors import BpeLabError
 from bpe_lab.runs import RunRecord
 from bpe_lab.shards import Shards, write_shards
 from bpe_lab_model import bpb
@@ -18,6 +19,7 @@ from bpe_lab_model.experiments.texts import bpb_of
 from bpe_lab_model.experiments.values import value_of
 from bpe_lab_model.gpt import GPT
 from bpe_lab_model.growing import grown
+from bpe_lab_model.training import Trained
 
 if TYPE_CHECKING:
     from bpe_lab.compare.candidates import Candidate
@@ -30,14 +32,19 @@ def go_on(job: Job, say: Say) -> Iterator[Outcome]:
     """Pre-train on the first domain, then read the second one, with a branch a budget.
 
     Options: `new_rows` (`kept` for the vocabulary as it was), `new_tokens` to learn on the second domain's text, and
-    `before`: bytes of pre-training as a multiple of `bytes_an_arm`.
+    `before`: bytes of pre-training as a multiple of `bytes_an_arm`. Where that diverges, every budget has.
     """
     old = job.candidate()
     first, second = _texts(job, old, "train")
-    model = _pretrained(job, old, first, lambda share, loss: say(share / 2, loss))
+    model, trained = _pretrained(job, old, first, lambda share, loss: say(share / 2, loss))
     candidate, model = _continued(job, old, model, second)
     shards = _shards(job, "second", candidate, second)
-    at_start = {f"{name}_before": value for name, value in _scored(job, model, shards).items()}
+    scored = _scored(job, model, shards) if trained.status == "ok" else None
+    if scored is None:
+        note = f"on the first domain: {trained.note or 'no finite loss'}"
+        yield from (Outcome(budget, "diverged", trained, note=note) for budget in job.budgets)
+        return
+    at_start = {f"{name}_before": value for name, value in scored.items()}
     changed = replace(job, config=model.config)
     for budget, trainer, trained in train_branches(changed, lambda s, loss: say(0.5 + s / 2, loss), model, shards):
         extra = {**at_start, "tokens": candidate.n_tokens}
@@ -55,13 +62,13 @@ def _texts(job: Job, candidate: "Candidate", side: Any) -> tuple[list[bytes], li
     return first, others
 
 
-def _pretrained(job: Job, candidate: "Candidate", first: list[bytes], say: Say) -> GPT:
-    """Return a model of the first domain."""
+def _pretrained(job: Job, candidate: "Candidate", first: list[bytes], say: Say) -> tuple[GPT, Trained]:
+    """Return a model of the first domain, and how its training went."""
     budget = max(round(float(job.options.get("before", 1.0)) * job.preset.bytes_an_arm), job.budgets[0])
     before = replace(job, budgets=(budget,))
     shards = _shards(job, "first", candidate, first)
-    ((_, trainer, _),) = train_branches(before, say, new_model(job, candidate), shards)
-    return trainer.model
+    ((_, trainer, trained),) = train_branches(before, say, new_model(job, candidate), shards)
+    return trainer.model, trained
 
 
 def _continued(job: Job, old: "Candidate", model: GPT, second: list[bytes]) -> "tuple[Candidate, GPT]":
@@ -86,10 +93,15 @@ def _shards(job: Job, name: str, candidate: "Candidate", train: list[bytes]) -> 
     return write_shards(job.folder / name, candidate, sides, domains=domains, force=True, threads=1)
 
 
-def _scored(job: Job, model: GPT, shards: Shards) -> dict[str, Any]:
-    """Return bits per byte of both sides before the second domain's text is read."""
+def _scored(job: Job, model: GPT, shards: Shards) -> dict[str, Any] | None:
+    """Return bits per byte of both sides before the second domain's text is read; None where the model diverged."""
     context = model.config.context_bytes
-    scored = bpb.score(model, shards.split("validation"), shards.eos, context_bytes=context)
+    try:
+        scored = bpb.score(model, shards.split("validation"), shards.eos, context_bytes=context)
+    except BpeLabError as e:
+        if "finite" not in e.message:
+            raise
+        return None
     return _sides(scored, job)
 
 
