@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bpe_lab.errors import BpeLabError
 from bpe_lab.runs import RunRecord
 from bpe_lab.shards import Shards, write_shards
 from bpe_lab_model import bpb
@@ -19,6 +18,7 @@ from bpe_lab_model.experiments.texts import bpb_of
 from bpe_lab_model.experiments.values import value_of
 from bpe_lab_model.gpt import GPT
 from bpe_lab_model.growing import grown
+from bpe_lab_model.loss import DivergedError
 from bpe_lab_model.training import Trained
 
 if TYPE_CHECKING:
@@ -98,9 +98,7 @@ def _scored(job: Job, model: GPT, shards: Shards) -> dict[str, Any] | None:
     context = model.config.context_bytes
     try:
         scored = bpb.score(model, shards.split("validation"), shards.eos, context_bytes=context)
-    except BpeLabError as e:
-        if "finite" not in e.message:
-            raise
+    except DivergedError:
         return None
     return _sides(scored, job)
 
