@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from experiment_jobs import job, silent
+from experiment_jobs import job, record, silent
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small import shards
@@ -361,6 +361,16 @@ def test_a_line_through_points() -> None:
         by_power, by_exponential = (mixing.fitted(x, logs)[1] for x in ([math.log(n) for n in lengths], lengths))
         assert (by_power < by_exponential) is power_fits
     assert mixing.fitted([math.log(n) for n in lengths], [math.log(p) for p in powers])[0] == pytest.approx(2)
+
+
+def test_which_curve_fits_is_asked_of_bytes_alone() -> None:
+    errors = {"bytes": (0.25, 0.75), "BPE": (0.5, 0.25)}
+    records = {
+        (f"attention, {name}", 1.0): record(f"attention, {name}", power_error=power, exponential_error=exponential)
+        for name, (power, exponential) in errors.items()
+    }
+    assert mixing.exponential_fits(records) == -0.5
+    assert mixing.exponential_fits({}) is None
 
 
 def test_activations_kept_for_the_backward_grow_with_the_text() -> None:
