@@ -77,6 +77,13 @@ def test_examples_in_docstrings(module: Any) -> None:
             "창과의 차이(200 kB 학습): rope 쪽이 none보다 0.0312 낮다 [0.0222, 0.0402]. 시드 5개, p = 0.003.",
         ),
         (
+            finding(effect=estimate(-0.05, 0.1), relative=None, verdict="not resolved", documents_needed=1364),
+            "Bits per byte at 200 kB: rope − none = −0.0500 [−0.1500, +0.0500]. 5 seeds, p = 0.003; "
+            "about 1,364 scored documents would tell.",
+            "바이트당 비트(200 kB 학습): rope − none = −0.0500 [−0.1500, +0.0500]. 시드 5개, p = 0.003; "
+            "채점할 문서가 1,364건쯤 있어야 가려진다.",
+        ),
+        (
             finding(effect=estimate(-0.1), relative=None, n_seeds=1, p_holm=None, verdict="not resolved"),
             "Bits per byte at 200 kB: rope 0.1000 lower than none. 1 seed.",
             "바이트당 비트(200 kB 학습): rope 쪽이 none보다 0.1000 낮다. 시드 1개.",
@@ -87,7 +94,7 @@ def test_examples_in_docstrings(module: Any) -> None:
             "jamo, 메모리(200 kB 학습): rope 쪽이 none보다 1.25 MB 높다 [1 MB, 1.5 MB]. 시드 5개, p = 0.003.",
         ),
     ],
-    ids=["clear", "open", "a value", "arithmetic", "diverged", "a difference", "one seed", "bytes"],
+    ids=["clear", "open", "a value", "arithmetic", "diverged", "a difference", "documents", "one seed", "bytes"],
 )
 def test_a_verdict_as_a_sentence(of: Any, en: str, ko: str) -> None:
     told = telling.sentence(of, result())

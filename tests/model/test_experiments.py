@@ -243,6 +243,33 @@ def test_what_is_not_resolved_says_how_many_seeds_would() -> None:
     assert finding.verdict == "not resolved" and finding.seeds_needed is not None and finding.seeds_needed > 5
 
 
+def scored(*nats: float) -> Scored:
+    """Documents of 10 bytes; nats are bits per byte."""
+    return Scored(tuple(10 * math.log(2) * x for x in nats), (10,) * len(nats), (5,) * len(nats))
+
+
+def test_what_the_documents_leave_open_more_seeds_do_not_tell() -> None:
+    # Every seed says -0.05 +- 0.002, but half of the documents say -0.25 and half +0.15.
+    a = {seed: replace(record(seed, 2.0), scored=scored(*(1.75 + 0.001 * seed, 2.15) * 10)) for seed in range(5)}
+    b = {seed: replace(record(seed, 2.0), scored=scored(*[2.0] * 20)) for seed in range(5)}
+    row = replace(ROW, claims=(LOWER,), arms=(Arm("a"), Arm("b")))
+    finding = verdicts.findings(row, {("a", 1.0): a, ("b", 1.0): b})[0]
+    assert finding.verdict == "not resolved" and finding.seeds_needed is None
+    # A half width of 0.2 x 1.96 / sqrt 20 = 0.088 about 0.05: 20 x (0.088 / 0.05)^2 = 61 documents.
+    assert finding.documents_needed is not None and 40 <= finding.documents_needed <= 90
+
+
+def test_seeds_that_would_tell_sameness_are_counted_from_the_margin() -> None:
+    # Differences -0.02, 0, 0.02, 0.04, 0.06: mean 0.02, s = 0.0316, 0.06 inside the margin of 0.08. With n seeds and
+    # t(0.975) + t(0.8): ((2.447 + 0.906) x 0.0316 / 0.06)^2 = 3.1, so the least that is more than five.
+    same = replace(LOWER, expected="same", margin=0.04)
+    finding = judged(same, a={n: 1.98 + 0.02 * n for n in range(5)}, b=dict.fromkeys(range(5), 2.0))
+    assert finding.verdict == "supported" and finding.seeds_needed is None
+    # 0.01 inside a margin of 0.03: ((1.987 + 0.846) x 0.0316 / 0.01)^2 = 80.
+    near = judged(replace(same, margin=0.015), a={n: 1.98 + 0.02 * n for n in range(5)}, b=dict.fromkeys(range(5), 2.0))
+    assert near.verdict == "not resolved" and near.seeds_needed == pytest.approx(81, abs=2)
+
+
 def test_one_seed_resolves_nothing() -> None:
     assert judged(LOWER, a=seeds(1.0, 1), b=seeds(2.0, 1)).verdict == "not resolved"
 
@@ -260,6 +287,21 @@ def test_what_always_diverges_is_worse() -> None:
     nothing: dict[int, float | None] = dict.fromkeys(range(5))
     finding = judged(LOWER, a=nothing, b=seeds(2.0, 5))
     assert finding.verdict == "contradicted" and finding.note and "diverged" in finding.note["en"]
+
+
+def test_what_diverges_in_some_seeds_is_told() -> None:
+    finding = judged(LOWER, a={**seeds(1.9, 5), 1: None, 3: None}, b=seeds(2.0, 5))
+    assert finding.verdict == "leans towards" and finding.n_seeds == 3 and finding.note
+    assert finding.note["en"] == "left out, as they diverged: 2 of 5 seeds of a"
+
+
+def test_divergence_decides_nothing_but_the_loss_and_is_told() -> None:
+    speed = replace(LOWER, column="bytes_per_second_of_nothing")
+    finding = judged(speed, a=dict.fromkeys(range(5)), b=seeds(2.0, 5))
+    assert finding.verdict == "not resolved" and finding.note == {
+        "en": "a diverged in every seed",
+        "ko": "a 쪽은 모든 시드에서 발산했다",
+    }
 
 
 def test_arithmetic_needs_one_seed_and_no_interval() -> None:

@@ -59,6 +59,8 @@ class Finding:
     note: Said | None = None
     what: Said = field(default_factory=dict)
     """What a claim's own value is; empty for a difference of a column."""
+    documents_needed: int | None = None
+    """About how many scored documents would tell, where it is these that leave the claim open and not the seeds."""
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,8 @@ def _ends_en(finding: "Finding") -> str:
         return _EXACT["en"]
     seeds = f"{finding.n_seeds} seed{'' if finding.n_seeds == 1 else 's'}{_p(finding)}"
     needed = f"; about {finding.seeds_needed} seeds would tell" if finding.seeds_needed else ""
+    if finding.documents_needed:
+        needed = f"; about {finding.documents_needed:,} scored documents would tell"
     return seeds + needed
 
 
@@ -134,6 +136,8 @@ def _ends_ko(finding: "Finding") -> str:
     if is_exact(finding):
         return _EXACT["ko"]
     needed = f"; 시드가 {finding.seeds_needed}개쯤 있어야 가려진다" if finding.seeds_needed else ""
+    if finding.documents_needed:
+        needed = f"; 채점할 문서가 {finding.documents_needed:,}건쯤 있어야 가려진다"
     return f"시드 {finding.n_seeds}개{_p(finding)}{needed}"
 
 

@@ -2,7 +2,8 @@
 
 A claim is a hypothesis about the sign of a difference, or that there is none beyond a margin. It is supported or
 contradicted from five seeds on, below that a verdict leans at most, and otherwise it is not resolved, with about how
-many seeds would resolve it. Holm's correction runs over the claims of a row. Runs nothing.
+many seeds would resolve it, or scored documents where it is these that leave it open. Holm's correction runs over the
+claims of a row. Runs nothing.
 """
 
 import math
@@ -16,8 +17,10 @@ from bpe_lab.downstream.pairing import (
     SEEDS_TO_CLAIM,
     Difference,
     difference,
+    documents_needed,
     drawn_bpb,
     judged,
+    seeds_needed,
 )
 from bpe_lab.metrics.estimate import Estimate
 from bpe_lab.runs import RunRecord
@@ -69,6 +72,8 @@ class _Measured:
         self.n_seeds = 0
         self.diverged: tuple[int, int] = (0, 0)
         """Seeds of the arm and of the base that diverged."""
+        self.tried: tuple[int, int] = (0, 0)
+        """Seeds of the arm and of the base in all."""
 
 
 def _measured(claim: Claim, row: Experiment, records: Records) -> _Measured:
@@ -82,7 +87,7 @@ def _measured(claim: Claim, row: Experiment, records: Records) -> _Measured:
             m.difference = difference(list(by_seed.values()), np.zeros(0), 0, math.nan)
         return m
     arm, base = records.get((claim.arm, at), {}), records.get((claim.base, at), {})
-    m.diverged = _n_diverged(arm), _n_diverged(base)
+    m.diverged, m.tried = (_n_diverged(arm), _n_diverged(base)), (len(arm), len(base))
     pairs = {
         seed: (a, b)
         for seed in sorted(set(arm) & set(base))
@@ -127,6 +132,7 @@ def _finding(claim: Claim, m: _Measured, d: Difference | None, tokenizer: str) -
     if claim.exact and d is not None:
         d = replace(d, value=Estimate(d.value.value), relative=Estimate(d.relative.value))
     verdict, note = _verdict(claim, m, d)
+    seeds, documents = _wanting(claim, m, d) if d is not None and verdict == OPEN else (None, None)
     return Finding(
         said=claim.said,
         arm=claim.arm,
@@ -140,8 +146,9 @@ def _finding(claim: Claim, m: _Measured, d: Difference | None, tokenizer: str) -
         p_holm=None if d is None or claim.exact else d.p_holm,
         n_seeds=m.n_seeds,
         verdict=verdict,
-        seeds_needed=d.seeds_needed if d is not None and verdict == OPEN else None,
-        note=note,
+        seeds_needed=seeds,
+        documents_needed=documents,
+        note=note or _left_out(claim, m),
         what=claim.what,
     )
 
@@ -162,9 +169,45 @@ def _verdict(claim: Claim, m: _Measured, d: Difference | None) -> tuple[str, Sai
     return (CONTRADICTED if enough else AGAINST), None
 
 
+def _wanting(claim: Claim, m: _Measured, d: Difference) -> tuple[int | None, int | None]:
+    """Return about how many seeds, or how many scored documents, would tell: more of the one do not mend the other."""
+    needed = d.seeds_needed
+    if claim.expected == "same":
+        d = _from_margin(d, _margin(claim, m.base))
+        needed = seeds_needed(d)
+    documents = documents_needed(d.by_documents, m.n_documents)
+    return (None, documents) if documents and d.by_seeds.clear_of_zero else (needed, None)
+
+
+def _from_margin(d: Difference, margin: float) -> Difference:
+    """Return a difference counted from the end of the margin that it is nearer to: what decides about sameness."""
+    edge = math.copysign(margin, d.value.value)
+
+    def moved(x: Estimate) -> Estimate:
+        return Estimate(x.value - edge, *(None if end is None else end - edge for end in (x.low, x.high)))
+
+    return replace(d, by_seeds=moved(d.by_seeds), by_documents=moved(d.by_documents))
+
+
+def _margin(claim: Claim, base: float) -> float:
+    return claim.margin * (1.0 if math.isnan(base) else abs(base))
+
+
+def _left_out(claim: Claim, m: _Measured) -> Said | None:
+    """Return which arms diverged in some seeds: the effect is that of the others."""
+    sides = zip((claim.arm, claim.base), m.diverged, m.tried, strict=True)
+    some = [(arm, n, of) for arm, n, of in sides if n]
+    if not some:
+        return None
+    return {
+        "en": "left out, as they diverged: " + ", ".join(f"{n} of {of} seeds of {arm}" for arm, n, of in some),
+        "ko": "발산해서 뺀 것: " + ", ".join(f"{arm} 쪽 시드 {of}개 가운데 {n}개" for arm, n, of in some),
+    }
+
+
 def _holds(claim: Claim, value: float, base: float) -> bool:
     if claim.expected == "same":
-        return abs(value) <= claim.margin * (1.0 if math.isnan(base) else abs(base))
+        return abs(value) <= _margin(claim, base)
     return value < 0 if claim.expected == "lower" else value > 0
 
 
@@ -173,7 +216,7 @@ def _same(claim: Claim, m: _Measured, d: Difference, enough: bool) -> str:
     low, high = d.value.low, d.value.high
     if low is None or high is None:
         return OPEN
-    margin = claim.margin * (1.0 if math.isnan(m.base) else abs(m.base))
+    margin = _margin(claim, m.base)
     if -margin <= low and high <= margin:
         return SUPPORTED if enough else TOWARDS
     if low > margin or high < -margin:
@@ -182,14 +225,16 @@ def _same(claim: Claim, m: _Measured, d: Difference, enough: bool) -> str:
 
 
 def _by_divergence(claim: Claim, m: _Measured) -> tuple[str, Said | None]:
-    """Judge where one side has no value: what diverges is worse than anything that does not."""
+    """Judge where one side has no value: what diverges has a higher loss than anything that does not."""
     n_arm, n_base = m.diverged
-    if not (n_arm or n_base) or (n_arm and n_base) or claim.column not in ("bpb", "train_bpb"):
+    if not (n_arm or n_base) or (n_arm and n_base):
         return OPEN, None
-    holds = claim.expected == ("higher" if n_arm else "lower")
-    enough = max(m.diverged) >= SEEDS_TO_CLAIM
     who = claim.arm if n_arm else claim.base
     note = {"en": f"{who} diverged in every seed", "ko": f"{who} 쪽은 모든 시드에서 발산했다"}
+    if claim.column not in ("bpb", "train_bpb"):
+        return OPEN, note
+    holds = claim.expected == ("higher" if n_arm else "lower")
+    enough = max(m.diverged) >= SEEDS_TO_CLAIM
     if holds:
         return (SUPPORTED if enough else TOWARDS), note
     return (CONTRADICTED if enough else AGAINST), note
