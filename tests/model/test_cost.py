@@ -71,13 +71,15 @@ def test_counts_equal_the_tensors(position: str, norm: str) -> None:
         assert got["positions"] == sum(n for name, n in sizes.items() if name.startswith("position."))
 
 
-def test_flops_of_the_forward_equal_what_torch_counts() -> None:
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("position", ["rope", "concat-split", "concat-wide"])
+def test_flops_of_the_forward_equal_what_torch_counts(position: str, tied: bool) -> None:
     """torch counts two FLOPs a multiplication and addition in each matrix product; attention's too, written out."""
     import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
-    config = Config(128, 64, 2, 2, 32, norm="none", mask="two-way")
+    config = Config(128, 64, 2, 2, 32, position=position, norm="none", tied=tied, mask="two-way")
     model, T = GPT(config), 48
     with FlopCounterMode(display=False) as counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
         model.logits(model(torch.zeros(3, T, dtype=torch.long)))

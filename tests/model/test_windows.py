@@ -20,6 +20,7 @@ from bpe_lab import sample
 from bpe_lab.compare.candidates import Ours
 from bpe_lab.errors import ArgumentError, CorpusError
 from bpe_lab.shards import Shards, ShardSplit, encode_split, write_shards
+from bpe_lab_model.gpt import GPT, Config
 from bpe_lab_model.objectives import OBJECTIVES, canonical, extra_ids, longest_row
 from bpe_lab_model.rows import by_padded_size
 from bpe_lab_model.windows import IGNORE, Batch, Step, TokenWindows, Window, WindowIndex, step_windows, steps
@@ -385,6 +386,26 @@ def test_a_data_loader_with_workers_gives_what_the_dataset_gives(on_disk: ShardS
         assert (batch.prefix is not None) == objective.startswith("seq2seq")
         assert int(batch.inputs.max()) < on_disk.vocab_size + extra_ids(objective)
         assert batch.inputs.shape[1] <= longest_row(objective, 80)
+
+
+@pytest.mark.parametrize("objective", [name for name in OBJECTIVES if name.startswith("seq2seq")])
+def test_no_place_of_a_batch_sees_the_text_it_is_to_restore(on_disk: ShardSplit, objective: str) -> None:
+    """The leak test from shards to hidden states: a prefix longer by one would show the first token to its place."""
+    windows = TokenWindows(on_disk, context_bytes=24, objective=objective)
+    of_dataset = TokenWindows.collate([windows[i] for i in range(3)])
+    of_steps = next(steps(windows.index, 200, 0, epochs=1, objective=objective)).batches[0]
+    rows = on_disk.vocab_size + extra_ids(objective)
+    model = GPT(Config(rows, longest_row(objective, 24), 2, 2, 16, mask="prefix", init_std=0.5)).eval()
+    for batch in (of_dataset, of_steps):
+        assert batch.prefix is not None
+        with torch.no_grad():
+            before = model(batch.inputs, prefix=batch.prefix)
+            for place in range(batch.inputs.shape[1] - 1):
+                if (asked := batch.targets[:, place] != IGNORE).any():
+                    changed = batch.inputs.clone()
+                    changed[:, place + 1] = (changed[:, place + 1] + 1) % rows
+                    after = model(changed, prefix=batch.prefix)
+                    assert torch.equal(after[asked, : place + 1], before[asked, : place + 1]), place
 
 
 def test_padding_that_could_be_read_both_ways_is_set_apart(on_disk: ShardSplit) -> None:
