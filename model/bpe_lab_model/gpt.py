@@ -88,7 +88,10 @@ class Config:
                 raise ArgumentError(f"{name} must be at least 1, got {getattr(self, name)}")
         step = 2 * self.n_heads
         if self.width % step:
-            raise ArgumentError(f"the width must be a multiple of 2 x n_heads = {step}, got {self.width}")
+            raise ArgumentError(
+                f"the width must be a multiple of 2 x n_heads = {step}, got {self.width}",
+                f"take {-(-self.width // step) * step}, or other heads",
+            )
         if self.mixer != "attention" and self.mask != "causal":
             raise ArgumentError(f"mixer={self.mixer} looks back only, got mask={self.mask}", "take mask=causal")
         if self.mixer != "attention" and self.position in IN_ATTENTION:

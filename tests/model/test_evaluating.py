@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,20 @@ def test_what_is_refused(run: Any, words: str, code: int, said: str) -> None:
     got, _, talk = run(*words.split())
     assert said in talk, talk
     assert got == code
+
+
+@pytest.mark.parametrize("name", ["validation.ids.u16", "validation.ends.u32"])
+def test_an_id_or_an_end_that_is_another_is_no_figure(run: Any, place: Path, name: str) -> None:
+    """A wrong id has a loss as any other, so nothing but the checksum tells."""
+    shutil.copytree(place / "shards", place / "damaged")
+    file = place / "damaged" / name
+    data = bytearray(file.read_bytes())
+    data[4] ^= 1
+    file.write_bytes(data)
+    got, printed, talk = run("run", "damaged")
+    shutil.rmtree(place / "damaged")
+    assert (got, printed) == (Exit.INPUT, "")
+    assert f"{name} is not as it was written" in talk
 
 
 def test_a_longer_context_needs_positions_that_reach(run: Any, place: Path) -> None:

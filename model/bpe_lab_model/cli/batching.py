@@ -122,7 +122,7 @@ def opened(args: argparse.Namespace, terminal: Terminal) -> "tuple[ShardSplit, C
     if (Path(args.sources[0]) / MANIFEST).is_file():
         if len(args.sources) > 1:
             raise ArgumentError("a batch is of one folder of shards", "name one")
-        shards = Shards.open(args.sources[0])
+        shards = Shards.open_checked(args.sources[0])
         candidate = chosen_candidate(args) if args.tokenizer else shards.load_candidate()
         return shards.require(candidate.fingerprint).split("train"), candidate
     candidate = chosen_candidate(args)

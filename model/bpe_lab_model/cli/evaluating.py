@@ -182,7 +182,7 @@ def _from_shards(args: argparse.Namespace, loaded: "Checkpoint") -> "tuple[Shard
         raise ArgumentError(
             f"{args.shards} is a file and no folder of shards", f"--corpus {args.shards} scores its text"
         )
-    shards = Shards.open(args.shards).require(loaded.fingerprint)
+    shards = Shards.open_checked(args.shards).require(loaded.fingerprint)
     candidate = _candidate(args, loaded)
     if candidate is None and shards.tokenizer_path is not None:
         candidate = shards.load_candidate()

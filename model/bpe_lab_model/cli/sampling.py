@@ -398,7 +398,7 @@ def _report(args: argparse.Namespace, terminal: Terminal, prompt: bytes) -> int:
 def _shards(args: argparse.Namespace, fingerprint: str) -> Any:
     from bpe_lab.shards import Shards
 
-    return Shards.open(args.shards).require(fingerprint) if args.shards else None
+    return Shards.open_checked(args.shards).require(fingerprint) if args.shards else None
 
 
 def _training_text(args: argparse.Namespace, shards: Any, candidate: Any) -> Iterator[str]:

@@ -29,9 +29,6 @@ torchrun --nproc-per-node 8 -m bpe_lab lm train shards/ -o run/ --preset gpu-m""
 _SMALL_BYTES = 1_000_000
 """Less text than this shows how training works and nothing about tokenizers."""
 
-_VERIFIED_BYTES = 1_000_000_000
-"""Shards up to this size are checked byte for byte before training, which takes a second."""
-
 _BENCH_SKIPS = 0.4
 """Part of the benchmark's steps that are not timed: the first ones build and compile."""
 
@@ -164,13 +161,14 @@ def _finite(text: str) -> float:
 
 def run_train(args: argparse.Namespace, terminal: Terminal) -> int:
     """Train, score, record, tell."""
+    from bpe_lab.shards import Shards
     from bpe_lab_model import devices
 
     _check(args)
     with devices.joined() as world:
         if not world.is_first:
             terminal.quiet = True
-        shards = _open(args.shards)
+        shards = Shards.open_checked(args.shards)
         trainer = _trainer(args, shards, world)
         _tell(trainer, terminal)
         if args.bench:
@@ -221,14 +219,6 @@ def _check_continuing(args: argparse.Namespace) -> None:
         raise ArgumentError(
             f"the model is the checkpoint's, so its {typed[0]} is too", "leave out options of the model"
         )
-
-
-def _open(folder: str) -> "Shards":
-    from bpe_lab.shards import Shards
-
-    shards = Shards.open(folder)
-    size = sum(about["bytes"] for about in shards.manifest["files"].values())
-    return Shards.open(folder, verify=True) if size <= _VERIFIED_BYTES else shards
 
 
 def _trainer(args: argparse.Namespace, shards: "Shards", world: Any) -> "Trainer":
@@ -389,7 +379,7 @@ def _tell(trainer: "Trainer", terminal: Terminal) -> None:
     config, settings = trainer.model.config, trainer.settings
     counted, n_text = parameters(config), trainer.shards.split("train").n_bytes
     terminal.say(
-        f"{config.n_layers} layers of width {config.d_model}: {counted['block']:,} parameters, and "
+        f"{number(config.n_layers, 'layer')} of width {config.d_model}: {counted['block']:,} parameters, and "
         f"{counted['total'] - counted['block']:,} for {config.vocab_size:,} tokens and positions; "
         f"{str(trainer.dtype).removeprefix('torch.')} on {trainer.device.type}"
     )

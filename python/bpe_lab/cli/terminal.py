@@ -123,6 +123,8 @@ def amount(n_bytes: float) -> str:
     >>> amount(312_000_000), amount(999)
     ('312 MB', '999 bytes')
     """
+    if n_bytes == 1:
+        return "1 byte"
     unit = 0
     while n_bytes >= 999.5 and unit < len(_UNITS) - 1:
         n_bytes, unit = n_bytes / 1000, unit + 1

@@ -24,6 +24,9 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.bpe"
 
+VERIFIED_BYTES = 1_000_000_000
+"""Shards up to this size are checked byte for byte before they are used, which takes a second."""
+
 
 @dataclass(frozen=True)
 class ShardSplit:
@@ -108,6 +111,17 @@ class Shards:
             if verify and sha256_of(place / name) != about["sha256"]:
                 raise FormatError(f"{place / name} is not as it was written: its SHA-256 differs", _AGAIN)
         return cls(place, manifest)
+
+    @classmethod
+    def open_checked(cls, folder: str | os.PathLike[str]) -> "Shards":
+        """Open a folder and check every byte of it, where that takes a second: up to VERIFIED_BYTES; else sizes.
+
+        Raises:
+            FileError, FormatError: as `open`.
+        """
+        shards = cls.open(folder)
+        size = sum(about["bytes"] for about in shards.manifest["files"].values())
+        return cls.open(folder, verify=True) if size <= VERIFIED_BYTES else shards
 
     @property
     def fingerprint(self) -> str:
