@@ -288,6 +288,24 @@ def test_a_figure_for_documents_stands_alone(lang: str) -> None:
     assert all(f">{name}<" in drawn for name in ("rope", "learned", "alibi", "none"))  # the legend
 
 
+@needs_report
+def test_an_interval_that_reaches_below_zero_ends_at_the_foot_of_a_logarithmic_axis() -> None:
+    of = result()
+    rows = [
+        {"x": 512.0, "y": 300.0, "series": "rope", "low": 250.0, "high": 350.0},
+        {"x": 4096.0, "y": 0.38, "series": "rope", "low": -0.03, "high": 0.79},
+    ]
+    figure = {**of.figures[0], "rows": rows, "y": {**of.figures[0]["y"], "type": "log"}}
+    drawn = page.svg(replace(of, figures=[figure]), 0)
+    assert "NaN" not in drawn
+    assert page.prepared(figure, of)["y"]["format"] == ".3f"  # 0.38 beside 300 is not 0
+
+
+def test_what_is_nearly_nothing_is_a_power_of_ten() -> None:
+    of = finding(base="", column="", effect={"value": 3.1e-7, "low": None, "high": None}, what={"en": "apart"})
+    assert telling.sentence(replace(of, verdict="supported"), result())["en"].startswith("Apart: +3e−07;")
+
+
 def test_a_slim_figure_keeps_what_it_says() -> None:
     drawn = '<svg a="1"><g font-family="F" aria-label="x y" d="M0.123456,2"><text>0.00051</text></g></svg>'
     assert page._slim(drawn) == '<svg font-family="F" a="1"><g d="M0.123,2"><text>0.00051</text></g></svg>'

@@ -179,8 +179,9 @@ def prepared(figure: dict[str, Any], result: "Result") -> dict[str, Any]:
     Arms in the order of the table, the digits that the spread needs, and points where bars would not begin at 0.
     """
     ys = [row["y"] for row in figure["rows"] if values.is_number(row.get("y"))]
-    y = {"format": digits(ys), **figure["y"]} if ys else figure["y"]
-    from_zero = not ys or (min(ys) <= max(ys) / 2 and figure["y"].get("type") != "log")
+    is_log = figure["y"].get("type") == "log"
+    y = {"format": digits(ys, is_log), **figure["y"]} if ys else figure["y"]
+    from_zero = not ys or (min(ys) <= max(ys) / 2 and not is_log)
     kind = "bar" if figure["kind"] == "grouped-bar" and figures.series(figure) in ([""], []) else figure["kind"]
     rows = [{**row, "series": _name(row.get("series", ""))} for row in _in_order(figure["rows"], result)]
     return {**figure, "rows": rows, "kind": kind, "x": _across(figure), "y": y, "from_zero": from_zero}
@@ -211,13 +212,15 @@ def _across(figure: dict[str, Any]) -> dict[str, Any]:
     return {**({"format": ",.3~s"} if large and is_measured else {}), **figure["x"]}
 
 
-def digits(ys: Sequence[float]) -> str:
+def digits(ys: Sequence[float], is_log: bool = False) -> str:
     """Return the format in which numbers are told apart: enough decimals for three digits of their spread.
 
-    >>> digits([2.31, 2.36]), digits([1200.0, 90_000.0]), digits([0.1, 0.9])
-    ('.4f', ',.0f', '.3f')
+    On a logarithmic axis it is the least that needs three: beside 300 ms there stands 0.38 and not 0.
+
+    >>> digits([2.31, 2.36]), digits([1200.0, 90_000.0]), digits([0.1, 0.9]), digits([0.38, 300.0], is_log=True)
+    ('.4f', ',.0f', '.3f', '.3f')
     """
-    spread = max(ys) - min(ys) or abs(max(ys)) / 10 or 1.0
+    spread = (min(map(abs, ys)) if is_log else max(ys) - min(ys)) or abs(max(ys)) / 10 or 1.0
     decimals = min(max(2 - math.floor(math.log10(spread)), 0), 4)
     return f",.{decimals}f" if max(map(abs, ys)) >= 1000 else f".{decimals}f"
 

@@ -146,10 +146,19 @@ def form_of(figure: Figure) -> str:
     return values.form_of(y.get("unit"), (_estimate(row) for row in figure["rows"]), y.get("format"))
 
 
+def _above_the_foot(figure: Figure) -> list[Spec]:
+    """Return what ends intervals at the least value above 0: a logarithmic axis has no place for one that is not."""
+    if figure["y"].get("type") != "log":
+        return []
+    ends = (row.get(key) for row in figure["rows"] for key in ("y", "low"))
+    least = min((end for end in ends if values.is_number(end) and end > 0), default=1.0)
+    return [{"calculate": f"max(datum.low, {least!r})", "as": "low"}]
+
+
 def _lines(figure: Figure) -> list[Spec]:
     x, y, colour = _x(figure), _y(figure), _colour(figure)
     spread = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, **colour}
-    known = [{"filter": "isValid(datum.low) && isValid(datum.high)"}]
+    known = [{"filter": "isValid(datum.low) && isValid(datum.high)"}, *_above_the_foot(figure)]
     area: Spec = {"mark": {"type": "area", "fillOpacity": 0.16, "interpolate": "linear"}}
     rule: Spec = {"mark": {"type": "rule", "strokeWidth": 1.5}}
     dash = _scaled(figure, "strokeDash", _DASHES)

@@ -122,4 +122,4 @@ def _usable(form: str, numbers: list[float]) -> bool:
             format(round(number) if form.endswith("d") else number, form)
     except (ValueError, TypeError):
         return False
-    return form[-1:] in "df%g"
+    return form[-1:] in "defg%"
