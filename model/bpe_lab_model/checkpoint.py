@@ -97,7 +97,8 @@ def save(
     """Write a checkpoint and return its folder. `model.config` says how to build the model again.
 
     Raises:
-        FileError: the folder is there and `force` is not given, or writing failed; what stood there before stands.
+        FileError: the folder is there and `force` is not given, it holds other things than a checkpoint, or writing
+            failed; what stood there before stands.
     """
     files = {MODEL: tensors_to({name: tensor.contiguous() for name, tensor in model.state_dict().items()})}
     if optimizer is not None:
@@ -284,10 +285,30 @@ def _thin_out(steps: Path, newest: Path, keep_last: int | None) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write_folder(target: Path, files: Mapping[str, bytes], force: bool) -> Path:
-    """Write a folder beside its place, sync it, rename it there. A folder in the way is put back where that fails."""
-    if target.exists() and not force:
+def check_target(folder: str | os.PathLike[str], force: bool) -> Path:
+    """Return the folder if a checkpoint may be written there; call it before long work.
+
+    With `force` a checkpoint is replaced. Nothing else ever is: not a run with its steps, and no file.
+
+    Raises:
+        FileError: with what to do instead.
+    """
+    target = Path(os.path.realpath(folder))
+    if not target.exists():
+        return target
+    if not target.is_dir():
+        raise FileError(f"{target} is a file, and a checkpoint is a folder", "choose another name")
+    names = {path.name for path in target.iterdir()}
+    if names and not (STATE in names and names <= {STATE, MODEL, OPTIMIZER, TOKENIZER}):
+        raise FileError(f"{target} exists already and holds other things than a checkpoint", "choose another name")
+    if names and not force:
         raise FileError(f"{target} exists already", "choose another name, or overwrite it with --force (force=True)")
+    return target
+
+
+def _write_folder(folder: Path, files: Mapping[str, bytes], force: bool) -> Path:
+    """Write a folder beside its place, sync it, rename it there. A folder in the way is put back where that fails."""
+    target = check_target(folder, force)
     part = None
     try:
         part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=_PART, dir=target.absolute().parent))
@@ -303,4 +324,4 @@ def _write_folder(target: Path, files: Mapping[str, bytes], force: bool) -> Path
     finally:
         if part is not None:
             shutil.rmtree(part, ignore_errors=True)
-    return target
+    return folder

@@ -185,6 +185,20 @@ def test_it_overwrites_only_when_told_to(text: Shards, tmp_path: Path) -> None:
     assert load(tmp_path / "a").tokenizer_path is None
 
 
+def test_what_is_no_checkpoint_is_never_replaced(text: Shards, tmp_path: Path) -> None:
+    """Neither a run with its steps, nor a file, nor a folder of something else: `force` or not."""
+    gpt = model(text)
+    (tmp_path / "run" / "steps").mkdir(parents=True)
+    save(tmp_path / "run" / "steps" / "1", gpt, None, {})
+    (tmp_path / "pairs.jsonl").write_text("{}")
+    for taken, said in (("run", "holds other things than a checkpoint"), ("pairs.jsonl", "is a file")):
+        with pytest.raises(FileError, match=said):
+            save(tmp_path / taken, gpt, None, {}, force=True)
+    assert (tmp_path / "run" / "steps" / "1" / "state.json").is_file() and (tmp_path / "pairs.jsonl").is_file()
+    (tmp_path / "empty").mkdir()
+    assert load(save(tmp_path / "empty", gpt, None, {})).state["format"]
+
+
 # -- writes that fail
 
 

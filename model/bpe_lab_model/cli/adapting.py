@@ -1,6 +1,7 @@
 """What the tasks of `lm finetune` share on the command line: how much of a model is tuned, and what that took."""
 
 import argparse
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -63,6 +64,11 @@ def ways(args: argparse.Namespace) -> list[Way]:
     return [*full, *(Way(f"LoRA {one.rank}", one, lr) for one in adapters)]
 
 
+def n_ways(args: argparse.Namespace) -> int:
+    """Return how many `ways` there are; the learning rate need not be known yet."""
+    return len(set(args.ranks)) + (not args.no_full)
+
+
 def check_ranks(ways: Sequence[Way], model: "GPT") -> None:
     """Refuse a rank that does not fit the model, before anything is tuned.
 
@@ -114,11 +120,26 @@ def cost_json(tuned: "Tuned") -> dict[str, object]:
     }
 
 
-def check_out(out: Path, force: bool) -> None:
-    """Refuse a folder that is taken or cannot be made, so that nobody tunes a model to learn it."""
-    if out.exists() and not force:
-        raise FileError(f"{out} exists already", "choose another name, or overwrite it with --force")
+def check_out(out: Path, force: bool, *, several: bool = False) -> None:
+    """Refuse a folder that is taken or cannot be made, so that nobody tunes a model to learn it.
+
+    Args:
+        several: it gets a folder for each model; with `force` there may be checkpoints in it, and nothing else.
+    """
     check_folder_of(out)
+    if not os.path.lexists(out):
+        return
+    from bpe_lab_model.checkpoint import check_target  # loads torch, which a free name need not wait for
+
+    if not several or not out.is_dir():
+        check_target(out, force)
+        return
+    for inside in out.iterdir():
+        if not inside.is_dir():
+            raise FileError(
+                f"{out} holds {inside.name}, and each model is to have a folder in it", "choose another name"
+            )
+        check_target(inside, force)
 
 
 def each(

@@ -24,6 +24,7 @@ from bpe_lab_model.cli.adapting import (
     cost_json,
     cost_of,
     each,
+    n_ways,
     watcher,
     ways,
 )
@@ -141,9 +142,14 @@ def _check(args: argparse.Namespace) -> None:
         )
     if args.predict and (len(args.starts) != 1 or args.data or args.tokenizers):
         raise ArgumentError("--predict takes one tuned model and nothing to train on", "--from FOLDER --predict FILE")
-    if args.out:
-        check_out(Path(args.out), args.force)
     args.starts, args.tokenizers = list(dict.fromkeys(args.starts)), list(dict.fromkeys(args.tokenizers))
+    if args.out:
+        check_out(Path(args.out), args.force, several=_n_models(args) > 1)
+
+
+def _n_models(args: argparse.Namespace) -> int:
+    """Return how many models are saved: one for each start or tokenizer and each way to tune it."""
+    return max(1, len(args.starts) + len(args.tokenizers)) * n_ways(args)
 
 
 def _texts(args: argparse.Namespace) -> "tuple[Labelled, Labelled]":
@@ -240,7 +246,7 @@ def _save(args: argparse.Namespace, arm: "Arm", model: "Classifier", terminal: T
     from bpe_lab_model import classify
 
     folder = Path(args.out)
-    if max(1, len(args.starts) + len(args.tokenizers)) * len(ways(args)) > 1:
+    if _n_models(args) > 1:
         folder.mkdir(parents=True, exist_ok=True)
         folder /= arm.name.strip("/").replace("/", "-").replace(",", "").replace(" ", "-")
     ours = arm.candidate.tokenizer

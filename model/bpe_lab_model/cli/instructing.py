@@ -23,6 +23,7 @@ from bpe_lab_model.cli.adapting import (
     cost_json,
     cost_of,
     each,
+    n_ways,
     watcher,
     ways,
 )
@@ -125,7 +126,7 @@ def _check(args: argparse.Namespace) -> None:
     if (args.prompt_field or args.answer_field) and not args.data:
         raise ArgumentError("--prompt-field and --answer-field name fields of --data", "--data pairs.jsonl")
     if args.out:
-        check_out(Path(args.out), args.force)
+        check_out(Path(args.out), args.force, several=n_ways(args) > 1)
 
 
 def _pairs(args: argparse.Namespace) -> "tuple[Pairs, Pairs]":
@@ -183,7 +184,7 @@ def _save(
     from bpe_lab_model import instruct
 
     folder = Path(args.out)
-    if len(ways(args)) > 1:
+    if n_ways(args) > 1:
         folder.mkdir(parents=True, exist_ok=True)
         folder /= way.name.replace(" ", "-").lower()
     about = {"data": train.name, "way": way.name, "lr": way.lr, "epochs": args.epochs, "between": args.between}
