@@ -194,6 +194,20 @@ def test_a_second_domain_must_be_there(tmp_path: Path) -> None:
         runner.run(order_of(row, tmp_path, corpus=one))
 
 
+def test_one_document_is_told_what_this_command_can_do_about_it() -> None:
+    with pytest.raises(CorpusError) as told:
+        corpora.of_documents("one", Texts("one", [b"one"]))
+    assert told.value.hint and "--documents" in told.value.hint and "--eval" not in told.value.hint
+
+
+@pytest.mark.parametrize("taken", ["out", "out/try"])
+def test_a_file_in_place_of_the_folder_is_named(tmp_path: Path, taken: str) -> None:
+    (tmp_path / taken).parent.mkdir(exist_ok=True)
+    (tmp_path / taken).write_text("mine")
+    with pytest.raises(ArgumentError, match="is a file"):
+        runner.run(order_of(ROW, tmp_path / "out"))
+
+
 def test_a_share_of_text_is_what_is_trained_on(tmp_path: Path) -> None:
     shelf = runner.Shelf(short_documents(), preset("smoke"), tmp_path, runner.Cache(None))
     train, _ = shelf.texts(Arm("little", text_share=0.25), 8_000, probe=False)

@@ -74,9 +74,16 @@ def of_sample(lang: str) -> Corpus:
 
 
 def of_documents(name: str, texts: Texts, domain_of: Mapping[bytes, str] | None = None) -> Corpus:
-    """Return documents with a tenth of them, by content hash, held back to be scored."""
+    """Return documents with a tenth of them, by content hash, held back to be scored.
+
+    Raises:
+        CorpusError: they are too few to be parted.
+    """
     names = domain_of or dict.fromkeys(texts.documents, name)
-    train, validation = split(texts)
+    try:
+        train, validation = split(texts)
+    except CorpusError as e:
+        raise CorpusError(e.message, "say what a document is with --documents, or give more text") from None
     return Corpus(name, train, validation, tuple(dict.fromkeys(names.values())), names)
 
 

@@ -204,8 +204,9 @@ def run(order: Order) -> results.Result:
 def _check(order: Order) -> None:
     if order.seeds is not None and order.seeds < 1:
         raise ArgumentError(f"seeds must be at least 1, got {order.seeds}", "3 to screen, 5 to claim")
-    if order.place.exists() and not order.place.is_dir():
-        raise ArgumentError(f"{order.place} is a file", "name another folder with --out")
+    for folder in (order.folder, order.place):
+        if folder.exists() and not folder.is_dir():
+            raise ArgumentError(f"{folder} is a file", "name another folder with --out")
 
 
 def arms(order: Order) -> Iterator[Arm]:
