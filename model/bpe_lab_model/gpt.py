@@ -86,6 +86,9 @@ class Config:
         for name in ("vocab_size", "context_bytes", "n_layers", "n_heads", "d_model"):
             if getattr(self, name) < 1:
                 raise ArgumentError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("dropout_embedding", "dropout_attention", "dropout_residual"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ArgumentError(f"{name} must be from 0 to below 1, got {getattr(self, name)}", "0.1 is usual")
         step = 2 * self.n_heads
         if self.width % step:
             raise ArgumentError(

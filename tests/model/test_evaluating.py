@@ -134,7 +134,7 @@ def test_a_checkpoint_without_a_tokenizer_takes_one(run: Any) -> None:
         ("run shards -t ko400.bpe", Exit.INPUT, "is not the tokenizer of this model"),
         ("bare --corpus news.txt", Exit.USAGE, "holds no tokenizer"),
         ("nowhere shards", Exit.INPUT, "holds no checkpoint"),
-        ("run nowhere", Exit.INPUT, "no folder of shards"),
+        ("run nowhere", Exit.INPUT, "no folder of shards: there is no such folder"),
         ("run news.txt", Exit.USAGE, "--corpus news.txt"),
         ("run shards --stride 0%", Exit.USAGE, "above 0%"),
         ("run shards --stride 129", Exit.USAGE, "stride_bytes must be from 1 to the context"),

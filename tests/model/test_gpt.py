@@ -341,5 +341,8 @@ def test_bounds_are_said() -> None:
     for name in ("vocab_size", "context_bytes", "n_layers", "n_heads", "d_model"):
         with pytest.raises(ArgumentError, match=f"{name} must be at least 1, got 0"):
             Config(**({"vocab_size": 300} | {name: 0}))
+    for part in ("embedding", "attention", "residual"):
+        with pytest.raises(ArgumentError, match=f"dropout_{part} must be from 0 to below 1, got 1.0"):
+            Config(300, **{f"dropout_{part}": 1.0})
     with pytest.raises(ArgumentError, match=r"multiple of .* 6, got 256"):
         Config(300, n_heads=3)

@@ -121,6 +121,7 @@ def test_bench_writes_nothing(text: Shards, tmp_path: Path, capsys: pytest.Captu
         (["-o", "r", "--context", "0"], 2, "must be at least 1"),
         (["-o", "r", "--objective", "nsp"], 2, "no objective 'nsp'"),
         (["-o", "r", "--width", "17"], 2, "multiple of"),
+        (["-o", "r", "--dropout", "1"], 2, "from 0 to below 1, got 1.0"),
     ],
 )
 def test_what_cannot_be_meant(

@@ -515,7 +515,7 @@ def _bench(args: argparse.Namespace, trainer: "Trainer", terminal: Terminal) -> 
         terminal.put_json("lm train", {"bench": found})
         return Exit.OK
     terminal.put(
-        f"{found['steps']} steps: {found['tokens_per_s']:,.0f} tokens/s, {amount(found['bytes_per_s'])}/s, "
+        f"{number(found['steps'], 'step')}: {found['tokens_per_s']:,.0f} tokens/s, {amount(found['bytes_per_s'])}/s, "
         f"MFU {found['mfu']:.1%} of {peak / 1e12:.3g} TFLOP/s ({source}), peak {amount(trained.memory_bytes)}"
     )
     return Exit.OK

@@ -225,7 +225,8 @@ _AGAIN = "write the shards again with bpe-lab shards"
 def _read_manifest(folder: Path) -> dict[str, Any]:
     """Return the manifest if it is one that this version reads."""
     if not folder.is_dir():
-        raise FileError(f"{folder} is no folder of shards: there is no such folder", "make one with bpe-lab shards")
+        why = "it is a file" if folder.exists() else "there is no such folder"
+        raise FileError(f"{folder} is no folder of shards: {why}", "make one with bpe-lab shards")
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
