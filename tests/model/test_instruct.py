@@ -10,6 +10,7 @@ import torch
 
 import bpe_lab
 from bpe_lab.cli import main
+from bpe_lab.cli.terminal import amount
 from bpe_lab.compare.candidates import Ours
 from bpe_lab.errors import ArgumentError, CorpusError, FormatError
 from bpe_lab.shards import encode_split
@@ -253,6 +254,8 @@ def test_command(start: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str])
     assert "3 pairs to train on, 1 pair held out" in said.err
     assert "answer BPB" in said.out and "LoRA 2" in said.out and "bytes seen" in said.out and "before:" in said.out
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"full", "lora-2"}
+    n_bytes = sum(file.stat().st_size for file in (tmp_path / "out" / "full").iterdir())
+    assert f"wrote {tmp_path / 'out' / 'full'} ({amount(n_bytes)})" in said.err
     asked = ["lm", "sample", str(tmp_path / "out" / "lora-2"), "봄에는?\n", "--greedy", "--bytes", "9"]
     assert main(asked) == 0
     capfd.readouterr()
@@ -263,6 +266,24 @@ def test_command(start: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str])
     assert main([*argv, "--lora", "2", "--lora-lr", "1e30"]) == 0, "full tuning is shown without what diverges"
     said = capfd.readouterr()
     assert "LoRA 2: " in said.out and "warning: LoRA 2: " in said.err and "smaller --lr" in said.err
+
+
+def test_what_the_result_would_replace_is_looked_at_first(
+    start: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """With --force a checkpoint is replaced; a run, the data, and a folder with more in it stand."""
+    data = lines(tmp_path / "p.jsonl", {"prompt": "봄에는?", "answer": "비"}, {"prompt": "겨울에는?", "answer": "눈"})
+    argv = ["lm", "finetune", "instruct", str(start), "--data", str(data), "--epochs", "1", "--force", "-o"]
+    (start / "notes").write_text("mine")
+    for more in ([], ["--lora", "2"]):
+        for out in (start, data):
+            assert main([*argv, str(out), *more]) == 3
+            talk = capfd.readouterr().err
+            assert "hint: choose another name" in talk and "answer BPB" not in talk
+    assert (start / "notes").is_file() and data.is_file()
+    for _ in range(2):
+        assert main([*argv, str(tmp_path / "one")]) == 0
+        assert main([*argv, str(tmp_path / "two"), "--lora", "2"]) == 0
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ class Terminal:
         """Say which files are finished, and remember them."""
         for path in paths:
             self.written.append(path)
-            self.say(f"wrote {path} ({amount(path.stat().st_size)}{', ' + about if about else ''})")
+            self.say(f"wrote {path} ({amount(_size(path))}{', ' + about if about else ''})")
             about = ""
 
     def last_words(self, word: str) -> str:
@@ -97,6 +97,12 @@ class Terminal:
         if hint:
             print(f"hint: {hint}", file=sys.stderr)
         sys.stderr.flush()
+
+
+def _size(path: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def binary_stdout(what: str | None = None) -> BinaryIO:
