@@ -14,6 +14,7 @@ from bpe_lab import ArgumentError, FormatError, Tokenizer, extend
 from bpe_lab.compare.candidates import Ours
 from bpe_lab.runs import RunRecord, read_records
 from bpe_lab.shards import Shards, write_shards
+from bpe_lab_model import checkpoint
 from bpe_lab_model.checkpoint import load
 from bpe_lab_model.cli.training import _NEW_ROWS
 from bpe_lab_model.embedding import embedding_keys, rows
@@ -23,7 +24,7 @@ from bpe_lab_model.experiments.spec import found
 from bpe_lab_model.experiments.tasks import Job
 from bpe_lab_model.gpt import GPT
 from bpe_lab_model.growing import NEW_ROWS, check_extension, grown, spelled_by
-from bpe_lab_model.presets import PRESETS
+from bpe_lab_model.presets import PRESETS, preset
 
 pytestmark = pytest.mark.usefixtures("plugged")
 
@@ -169,6 +170,27 @@ def test_training_goes_on_from_a_checkpoint(
     assert load(tmp_path / "same").config == load(run).config
     code, _, err = lm_train(capsys, new.folder, "-o", tmp_path / "more", "--resume", "--threads", "1")
     assert code == 0, err
+
+
+def test_training_goes_on_from_a_tuned_model(
+    run: Path, old: Shards, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`lm finetune` saves no settings of a training: those that are usual stand for them."""
+    base = load(run)
+    about = {"fingerprint": base.fingerprint, "vocab_size": base.config.vocab_size}
+    checkpoint.save(tmp_path / "tuned", base.model, None, {"tokenizer": about}, base.tokenizer_path)
+    typed = ["--from", tmp_path / "tuned", "--epochs", "0.5", "--batch-bytes", "100", "--threads", "1"]
+    code, _, err = lm_train(capsys, old.folder, "-o", tmp_path / "more", *typed)
+    assert code == 0, err
+    assert load(tmp_path / "more").state["settings"]["lr"] == preset("cpu-nano").settings().lr
+
+
+def test_a_tokenizer_is_the_shards_even_where_none_is_needed(
+    run: Path, old: Shards, new: Shards, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed = ["--from", run, "--tokenizer", new.tokenizer_path]
+    code, _, err = lm_train(capsys, old.folder, "-o", tmp_path / "x", *typed)
+    assert code == 2 and "is not the tokenizer of" in err
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ bpe-lab lm train shards/ -o run/ --resume
 bpe-lab lm train more-shards/ -o run2/ --from run/ --new-rows mean
 torchrun --nproc-per-node 8 -m bpe_lab lm train shards/ -o run/ --preset gpu-m"""
 
+_PRESET = "cpu-nano"
+"""Where none is typed."""
 _SMALL_BYTES = 1_000_000
 """Less text than this shows how training works and nothing about tokenizers."""
 
@@ -261,11 +263,14 @@ def _continued(args: argparse.Namespace, shards: "Shards") -> "tuple[GPT, Settin
     """
     from bpe_lab_model.checkpoint import load
     from bpe_lab_model.gpt import GPT
+    from bpe_lab_model.presets import preset
     from bpe_lab_model.training import settings_from
 
     saved = load(args.came_from)
-    settings = replace(settings_from(saved.state), total_bytes=shards.split("train").n_bytes)
-    settings = _changed(settings, args, shards)
+    _check_tokenizer(args, shards)
+    # A tuned model does not say how it was trained, so what is usual stands for it.
+    known = settings_from(saved.state) if "settings" in saved.state else preset(_PRESET).settings()
+    settings = _changed(known, args, shards, total_bytes=shards.split("train").n_bytes)
     if args.bench:
         settings = replace(settings, total_bytes=args.bench * settings.bytes_per_step)
     model = saved.model if saved.fingerprint == shards.fingerprint else _grown(args, saved, shards)
@@ -274,6 +279,14 @@ def _continued(args: argparse.Namespace, shards: "Shards") -> "tuple[GPT, Settin
         same.load_state_dict(model.state_dict())
         model = same
     return model, settings
+
+
+def _check_tokenizer(args: argparse.Namespace, shards: "Shards") -> None:
+    """Refuse a tokenizer that is not the shards', whether or not it is needed to know what is new in them."""
+    from bpe_lab.tokenizer import Tokenizer
+
+    if args.tokenizer and Tokenizer.load(args.tokenizer).fingerprint != shards.fingerprint:
+        raise ArgumentError(f"{args.tokenizer} is not the tokenizer of {args.shards}", "leave out --tokenizer")
 
 
 def _grown(args: argparse.Namespace, saved: "Checkpoint", shards: "Shards") -> "GPT":
@@ -288,8 +301,11 @@ def _grown(args: argparse.Namespace, saved: "Checkpoint", shards: "Shards") -> "
         )
     old = Tokenizer.load(saved.tokenizer_path)
     new = Tokenizer.load(args.tokenizer) if args.tokenizer else shards.load_candidate().tokenizer
-    if new is None or new.fingerprint != shards.fingerprint:
-        raise ArgumentError(f"{args.tokenizer} is not the tokenizer of {args.shards}", "leave out --tokenizer")
+    if new is None:
+        raise ArgumentError(
+            f"{args.shards} are of another library's tokenizer, which cannot have grown from the checkpoint's",
+            "give shards of the checkpoint's tokenizer, or of one grown from it",
+        )
     return grown(saved.model, old, new, args.new_rows or "mean", args.seed)
 
 
@@ -297,7 +313,7 @@ def _planned(args: argparse.Namespace, shards: "Shards") -> "tuple[Config, Setti
     """Return model and settings of the preset, changed by what was typed."""
     from bpe_lab_model.presets import preset
 
-    chosen = preset(args.preset or "cpu-nano")
+    chosen = preset(args.preset or _PRESET)
     config = _config(args, chosen.config(shards.vocab_size))
     settings = _changed(chosen.settings(), args, shards)
     if args.bench:
@@ -330,13 +346,13 @@ def _config(args: argparse.Namespace, config: "Config") -> "Config":
     return replace(config, **typed)
 
 
-def _changed(settings: "Settings", args: argparse.Namespace, shards: "Shards") -> "Settings":
-    """Return the settings with what was typed."""
+def _changed(settings: "Settings", args: argparse.Namespace, shards: "Shards", **usual: Any) -> "Settings":
+    """Return the settings with what was typed, and where nothing was with `usual`."""
     names = {f.name for f in fields(settings)} - {"context_bytes"}  # --context is the model's
     typed = {name: value for name, value in vars(args).items() if name in names and value is not None}
     if args.epochs:
         typed["total_bytes"] = round(args.epochs * shards.split("train").n_bytes)
-    return replace(settings, **typed)
+    return replace(settings, **{**usual, **typed})
 
 
 def _fresh(config: "Config", shards: "Shards", objective: str) -> "GPT":
@@ -416,7 +432,7 @@ def _finish(args: argparse.Namespace, trainer: "Trainer", trained: "Trained", te
     run = Path(args.out)
     scored = _score(trainer, terminal) if trained.status == "ok" else None
     came_from = {"came_from": args.came_from, "new_rows": args.new_rows or "mean"} if args.came_from else None
-    preset = args.preset or ("continued" if args.came_from else "cpu-nano")
+    preset = args.preset or ("continued" if args.came_from else _PRESET)
     made = record(trainer, trained, scored, preset=preset, training=came_from)
     run.mkdir(parents=True, exist_ok=True)
     path = write_record(run, "run", made)
