@@ -63,6 +63,7 @@ def test_a_row_names_what_is_there(name: str) -> None:
         )
     functions = [claim.value for claim in row.claims] + [figure.points for figure in row.figures]
     functions += [name for arm in row.arms for name in (arm.task, *arm.measures)]
+    functions += [column.value for column in row.columns]
     for function in filter(None, functions):
         assert callable(found(function)), function
 
@@ -325,6 +326,7 @@ def test_arithmetic_needs_one_seed_and_no_interval() -> None:
 
 
 def test_values_of_a_record() -> None:
+    assert [value_of(record(0, bits), "diverged") for bits in (2.0, None)] == [0.0, 1.0]
     one = replace(record(0, 2.0), training={"lr": 0.5}, measures={"ranks": {"table": 7}, "bad": math.nan})
     assert value_of(one, "ranks.table") == 7 and value_of(one, "lr") == 0.5 and value_of(one, "status") == "ok"
     assert value_of(one, "bad") is None and value_of(one, "nothing") is None
@@ -339,6 +341,19 @@ def test_a_line_over_a_measured_x_has_one_point_an_arm(kind: Any, points: list[t
     order: Any = SimpleNamespace(preset=preset("smoke"))
     drawn = summing._figure(figure, {"": {("a", 1.0): by_seed}}, order)["rows"]
     assert [(row["x"], row["y"]) for row in drawn] == points
+
+
+def test_a_column_may_be_made_of_all_records_of_a_seed() -> None:
+    """Zeros end at 3.0; `a` goes from 4.0 at 50 kB to 2.0 at 200 kB, so it is there in the middle: 100 kB."""
+    at = {0.25: 50_000, 1.0: 200_000}
+    runs = {
+        (arm, budget): {0: replace(record(0, bits), label=arm, budget_bytes=at[budget])}
+        for arm, budget, bits in (("a", 0.25, 4.0), ("a", 1.0, 2.0), ("zeros, own head", 1.0, 3.0))
+    }
+    column = Column("until", said("bytes"), "bytes", value="geometry:bytes_until_zeros")
+    assert summing._across(column, runs, "a", 0.25) is None, "it belongs to the largest budget"
+    value = summing._across(column, runs, "a", 1.0)
+    assert isinstance(value, Mapping) and value["value"] == pytest.approx(100_000)
 
 
 # -- results

@@ -105,6 +105,15 @@ def random_before_ones(records: Records) -> float | None:
     return doublings(_curve(records, "ones"), _curve(records, "normal 0.02"))
 
 
+def bytes_until_zeros(records: Records, arm: str) -> float | None:
+    """Return the bytes at which an arm has the loss that zeros end with (a table of zeros under a head of its own).
+
+    At most that many where its first budget is below already; None where it never gets there.
+    """
+    ends, curve = _curve(records, "zeros, own head"), _curve(records, arm)
+    return bytes_until(curve, ends[-1][1]) if ends and curve else None
+
+
 def _curve(records: Records, arm: str) -> list[tuple[float, float]]:
     """Return the validation points of an arm, one a budget."""
     runs = [(float(r.budget_bytes), r.scored.bpb) for (name, _), r in records.items() if name == arm and r.scored]

@@ -58,6 +58,9 @@ class Column:
     form: str = ".4f"
     """Of `format`; `bytes` for 1.2 MB."""
     better: Literal["lower", "higher", ""] = ""
+    value: str = ""
+    """`module:function`: ({(arm, budget): RunRecord} of a seed, arm) -> a number at the arm's largest budget, where no
+    record of its own has it; `key` is its name then."""
 
 
 @dataclass(frozen=True)

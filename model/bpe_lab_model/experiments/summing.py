@@ -69,8 +69,21 @@ def _cells(order: "Order", records: Mapping[str, Records]) -> Iterable[Cell]:
                 budget_bytes=first.budget_bytes,
                 seeds=seeds,
                 n_diverged=sum(record.status == "diverged" for record in by_seed.values()),
-                values={column.key: _summed(column, by_seed) for column in order.row.columns},
+                values={
+                    column.key: _across(column, group, arm, budget) if column.value else _summed(column, by_seed)
+                    for column in order.row.columns
+                },
             )
+
+
+def _across(column: Column, group: Records, arm: str, budget: float) -> Value:
+    """Return the mean over seeds of what a column makes of all records of a seed, at the arm's largest budget."""
+    if budget < max(at for name, at in group if name == arm):
+        return None
+    seeds = sorted(group[arm, budget])
+    records = ({key: by_seed[seed] for key, by_seed in group.items() if seed in by_seed} for seed in seeds)
+    numbers = [value for value in (found(column.value)(each, arm) for each in records) if _is_number(value)]
+    return over_seeds(numbers).to_json() if numbers else None
 
 
 def _summed(column: Column, by_seed: Mapping[int, RunRecord]) -> Value:

@@ -15,9 +15,10 @@ def value_of(record: RunRecord, key: str) -> Any:
 
     Args:
         record: one run.
-        key: `bpb`, `train_bpb`, `gap`, `bytes_per_s`, `flops_per_byte`, `n_parameters`, `tokens_per_kb`, a field of
-            the record (`seconds`, `memory_bytes`, `status`, `bytes`, `tokens`), of its `training` (`lr`, `steps`) or
-            `model`, or a name in `measures`, where a dot goes into a mapping.
+        key: `bpb`, `train_bpb`, `gap`, `diverged` (1 where it did, else 0), `bytes_per_s`, `flops_per_byte`,
+            `n_parameters`, `tokens_per_kb`, a field of the record (`seconds`, `memory_bytes`, `status`, `bytes`,
+            `tokens`), of its `training` (`lr`, `steps`) or `model`, or a name in `measures`, where a dot goes into a
+            mapping.
     """
     if key in _MADE:
         return _MADE[key](record)
@@ -72,5 +73,6 @@ _MADE: dict[str, Callable[[RunRecord], float | None]] = {
     "gap": _gap,
     "bytes_per_s": lambda r: r.bytes / r.seconds if r.seconds else None,
     "flops_per_byte": lambda r: r.flops / r.bytes if r.bytes else None,
+    "diverged": lambda r: float(r.status == "diverged"),
     "tokens_per_kb": lambda r: 1000 * r.tokens / r.bytes if r.bytes else None,
 }

@@ -125,6 +125,16 @@ _INIT = Experiment(
         Column("table.effective", {"en": "effective rank", "ko": "유효 계수(rank)"}, ".1f"),
         Column("table.rank", {"en": "rank", "ko": "계수(rank)"}, ".0f"),
         Column("table.shared", {"en": "shared by all rows", "ko": "모든 행이 공유하는 몫"}, ".1%"),
+        Column(
+            "until_zeros",
+            {
+                "en": "bytes until the loss at which zeros (own head) end",
+                "ko": "0(별도 출력층)의 최종 손실까지의 바이트",
+            },
+            "bytes",
+            "lower",
+            value="geometry:bytes_until_zeros",
+        ),
         LR,
     ),
     figures=(

@@ -7,7 +7,17 @@ from bpe_lab_model.experiments.spec import Arm, Claim, Column, Experiment, Figur
 
 _NORMS = {"LayerNorm": "layernorm", "RMSNorm": "rmsnorm", "DyT": "dyt", "none": "none"}
 
-_STATUS = Column("status", {"en": "status", "ko": "상태"}, "")
+_BEARS = (
+    Column(
+        "highest_stable_lr",
+        {"en": "highest stable learning rate of six", "ko": "여섯 중 안정적인 가장 높은 학습률"},
+        ".2g",
+        "higher",
+    ),
+    Column("diverged_share", {"en": "rates that diverge", "ko": "발산한 학습률의 비율"}, ".0%", "lower"),
+    Column("diverged", {"en": "seeds that diverge", "ko": "발산한 시드의 비율"}, ".0%", "lower"),
+)
+"""What `parting:train` finds."""
 
 _BITS: Said = {"en": "bits per byte", "ko": "바이트당 비트"}
 
@@ -59,8 +69,8 @@ _NORM = Experiment(
             expected="same",
         ),
     ),
-    tuple(Arm(name, model={"norm": norm}) for name, norm in _NORMS.items()),
-    (BPB, LR, SPEED, _STATUS),
+    tuple(Arm(name, model={"norm": norm}, task="parting:train") for name, norm in _NORMS.items()),
+    (BPB, *_BEARS, LR, SPEED),
     (
         Figure(
             "line",
@@ -139,16 +149,9 @@ _STABLE = Experiment(
     (
         BPB,
         N_BLOCK,
-        Column(
-            "highest_stable_lr",
-            {"en": "highest stable learning rate of six", "ko": "여섯 중 안정적인 가장 높은 학습률"},
-            ".2g",
-            "higher",
-        ),
-        Column("diverged_share", {"en": "rates that diverge", "ko": "발산한 학습률의 비율"}, ".0%", "lower"),
+        *_BEARS,
         LR,
         SPEED,
-        _STATUS,
     ),
     (
         Figure(
