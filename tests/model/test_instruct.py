@@ -295,6 +295,7 @@ def test_what_the_result_would_replace_is_looked_at_first(
         (["--no-full"], 2, "--no-full goes with --lora"),
         (["--lora", "17"], 2, "must be at most 16"),
         (["--lora", "0"], 2, "must be at least 1"),
+        (["--between", "\udcff"], 2, "--between is no UTF-8"),
         (["--data", "nowhere.jsonl"], 3, "cannot read nowhere.jsonl"),
         (["--hold-out", "2"], 2, "between 0 and 1"),
     ],

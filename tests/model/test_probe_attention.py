@@ -227,6 +227,7 @@ def test_the_page_needs_nothing_beside_it(place: Path, capfd: pytest.CaptureFixt
         ([TEXT, "--of", "99"], "got '99'"),
         (["사과", "배"], "one text was expected, got 2"),
         ([""], "the text is empty"),
+        (["가" * 12_000], "tokens, at most 7,071 are looked at"),
     ],
 )
 def test_what_it_refuses(place: Path, capfd: pytest.CaptureFixture[str], words: list[Any], message: str) -> None:

@@ -12,7 +12,7 @@ import bpe_lab
 from bpe_lab import sample
 from bpe_lab.cli import main
 from bpe_lab.compare.candidates import Ours
-from bpe_lab.errors import CorpusError
+from bpe_lab.errors import ArgumentError, CorpusError
 from bpe_lab.shards import ShardSplit, encode_split, write_shards
 from bpe_lab_model import checkpoint
 from bpe_lab_model.bpb import Layout
@@ -153,6 +153,16 @@ def test_training_and_test_share_no_document() -> None:
     # The same document many times has one hash, so all of it is on one side, and there is nothing to judge by.
     model, split, candidate = case("byte", 257, [TEXTS[0]] * 6)
     assert probe.fragments(model, split, candidate).rows == ()
+
+
+def test_no_more_states_are_taken_than_are_told_of() -> None:
+    model, split, candidate = case("byte", 257)
+    found = probe.fragments(model, split, candidate, n_syllables=20, most_states=60)
+    assert {sum(counts) for counts in found.n_states.values()} == {60}
+    # Too few to fit or to judge: that is said, and nothing is fitted to them.
+    assert probe.fragments(model, split, candidate, n_syllables=20, most_states=1).rows == ()
+    with pytest.raises(ArgumentError, match="fewer than 2 syllables, got 1"):
+        probe.fragments(model, split, candidate, n_syllables=1)
 
 
 def test_a_text_without_hangul_is_told_as_such() -> None:

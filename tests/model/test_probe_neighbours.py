@@ -109,6 +109,12 @@ def test_random_words_never_draw_a_token_twice() -> None:
     assert probe.random_range(RANDOM, np.arange(8), [0, 1], [2, 199]).high < 1
 
 
+def test_random_words_of_many_tokens_are_drawn_soon() -> None:
+    """A row of 200 different ranks out of 400 comes once in 10^30: rows drawn whole would never be done."""
+    drawn = probe._drawn(np.zeros(200, np.int64), np.full(200, 400), 0)
+    assert all(len(set(row)) == 200 for row in drawn[:50].tolist())
+
+
 def test_a_centred_stage_has_nothing_in_common() -> None:
     stage = probe.centred(probe.Stage(1.0, 10, RANDOM + 5), EVERY[:100])
     assert np.abs(stage.table[:100].mean(0)).max() < 1e-5 < 0.1 < np.abs(stage.table[100:].mean(0)).max()
@@ -268,6 +274,7 @@ def test_the_page_needs_nothing_beside_it(run: Any, tmp_path: Path) -> None:
     [
         (["run"], Exit.USAGE, "which words? none was given"),
         (["run", "--words", ",".join(map(str, range(13)))], Exit.USAGE, "at most 12 words, got 13"),
+        (["run", "--words", "오늘,\udced\udca0"], Exit.USAGE, "a word is no UTF-8"),
         (["nowhere", "--words", "오늘,친구"], Exit.INPUT, "holds no checkpoint"),
     ],
 )

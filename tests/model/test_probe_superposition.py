@@ -173,5 +173,13 @@ def test_the_command(place: Path, capfd: pytest.CaptureFixture[str], monkeypatch
     assert {one["place"] for one in trained["reads"]} == {"sum", "W_q", "W_k", "W_v"}
     assert main([*words, str(place / "learned"), *sizes, "--shards", str(place / "shards"), "--by-head"]) == 0
     assert "W_v head 2" in capfd.readouterr().out
+    for more, message in (
+        (["--by-head"], "--by-head is about a model"),
+        (["--shards", str(place / "shards")], "--shards is about a model"),
+        (["--tokens", "1"], "tokens are told apart from 2 on, got 1"),
+        (["--positions", "1"], "positions are told apart from 2 on, got 1"),
+    ):
+        assert main([*words, *more]) == Exit.USAGE
+        assert message in capfd.readouterr().err
     assert main([*words, str(place / "rope"), *sizes]) == Exit.UNSUPPORTED
     assert "with position=rope it turns queries and keys" in capfd.readouterr().err

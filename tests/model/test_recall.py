@@ -191,6 +191,11 @@ def test_the_command_prints_each_distance_and_the_chance(tmp_path: Path, capfd: 
     assert [round(row["bytes"], -1) for row in found["distances"]] == [30, 130] and found["chance"] == 0.1
     assert main([*words, "--between", "nowhere.txt"]) != 0
     assert "cannot read nowhere.txt" in capfd.readouterr().err
+    (tmp_path / "empty.txt").touch()
+    assert main([*words, "--between", str(tmp_path / "empty.txt")]) == 3
+    assert "empty.txt is empty" in capfd.readouterr().err
+    assert main([*words, "--between", str(tmp_path / "between.txt"), "--rivals", "1"]) == 2
+    assert "--rivals are lines among" in capfd.readouterr().err
 
 
 def test_the_task_trains_on_lines_and_measures_every_distance(tmp_path: Path) -> None:

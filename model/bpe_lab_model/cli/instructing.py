@@ -133,6 +133,8 @@ def _pairs(args: argparse.Namespace) -> "tuple[Pairs, Pairs]":
     from bpe_lab.holdout import parse_share
     from bpe_lab_model.pairs import check_apart, divide_pairs, read_pairs, sample_pairs
 
+    if any("\udc80" <= char <= "\udcff" for char in args.between):
+        raise ArgumentError("--between is no UTF-8", r"it is text, \n and \t among it")
     between = args.between.replace(r"\n", "\n").replace(r"\t", "\t")
     if not args.data:
         data = sample_pairs(between)

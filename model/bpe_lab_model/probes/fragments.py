@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from bpe_lab.errors import CorpusError
+from bpe_lab.errors import ArgumentError, CorpusError
 from bpe_lab_model import bpb
 from bpe_lab_model.bpb import Layout, places_in_syllables
 from bpe_lab_model.windows import IGNORE, WindowIndex
@@ -120,10 +120,13 @@ def fragments(
         max_tokens: padded tokens of a batch.
 
     Raises:
+        ArgumentError: fewer than 2 syllables.
         CorpusError: the text is no Hangul, its tokenizer loses text, or all of it is one document.
 
     Cost: one pass over the text, and a regression of (states x width x syllables) a layer and place.
     """
+    if n_syllables < 2:
+        raise ArgumentError(f"there is nothing to tell among fewer than 2 syllables, got {n_syllables}", "64 is usual")
     documents = bpb.decoded(split, candidate)
     if documents is None:
         raise CorpusError("the tokenizer loses text, so what its tokens spell is unknown", "take a lossless one")
@@ -138,7 +141,9 @@ def fragments(
     n_broken = len(np.unique(_syllable_at(states, layout)))
     is_test = np.asarray(split.hashes)[states.document] % np.uint64(TEST_PART) == 0
     chosen = _commonest(states.syllable[~is_test], n_syllables)
-    kept = np.flatnonzero(np.isin(states.syllable, chosen))
+    told = np.isin(states.syllable, chosen)
+    kept = np.concatenate([np.flatnonzero(told & (states.place == place))[:most_states] for place in (1, 2, 3)])
+    kept.sort()
     states, is_test = states.take(kept), is_test[kept]
     n_states = {
         place: (int(((states.place == place) & ~is_test).sum()), int(((states.place == place) & is_test).sum()))
@@ -146,8 +151,7 @@ def fragments(
     }
     rows: list[Row] = []
     if places := [place for place, counts in n_states.items() if min(counts) >= LEAST_STATES]:
-        wanted = np.concatenate([np.flatnonzero(states.place == place)[:most_states] for place in places])
-        wanted.sort()
+        wanted = np.flatnonzero(np.isin(states.place, places))
         states, is_test = states.take(wanted), is_test[wanted]
         layers = hidden_states(model, split, states.slots, max_tokens)
         for place in places:

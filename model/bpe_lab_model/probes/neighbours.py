@@ -276,8 +276,9 @@ def _drawn(low: Ints, high: Ints, seed: int) -> Ints:
     """Return `N_RANDOM` rows of different ranks, each from its `low` to below its `high`: (N_RANDOM, n)."""
     draws = np.random.default_rng(seed)
     found = draws.integers(low, high, (N_RANDOM, len(low)))
-    while len(twice := np.flatnonzero((np.diff(np.sort(found, 1), axis=1) == 0).any(1))):
-        found[twice] = draws.integers(low, high, (len(twice), len(low)))
+    for at in range(1, len(low)):  # a column at a time: whole rows of many tokens would hardly ever differ
+        while len(twice := np.flatnonzero((found[:, :at] == found[:, at : at + 1]).any(1))):
+            found[twice, at] = draws.integers(low[at], high[at], len(twice))
     return found
 
 

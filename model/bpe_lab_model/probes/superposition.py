@@ -90,7 +90,14 @@ def between(rows: Tensor, others: Tensor | None = None) -> Cosines:
 
 
 def pairs(n_tokens: int, n_positions: int, seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return different pairs of token and position in random order: two arrays of equal length."""
+    """Return different pairs of token and position in random order: two arrays of equal length.
+
+    Raises:
+        ArgumentError: fewer than 2 of either: there is nothing to tell apart.
+    """
+    for name, n in (("tokens", n_tokens), ("positions", n_positions)):
+        if n < 2:
+            raise ArgumentError(f"{name} are told apart from 2 on, got {n}", f"{N_TOKENS} and {N_POSITIONS} are usual")
     n = min(_N_VECTORS_TOLD, n_tokens * n_positions)
     drawn = np.random.default_rng(seed).choice(n_tokens * n_positions, n, replace=False)
     return drawn // n_positions, drawn % n_positions

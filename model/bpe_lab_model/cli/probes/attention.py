@@ -1,6 +1,7 @@
 """`bpe-lab lm probe attention`: a text shaded by who is looked at, and how far each head looks. Measures nothing."""
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -31,6 +32,8 @@ _START = "⟨start⟩"
 _SEPARATOR = "⟨separator⟩"
 _MOST_WEIGHTS = 3_000_000
 """A page holds a byte for each."""
+_MOST_AT_ONCE = 100_000_000
+"""Weights of a text in all layers and heads, 4 bytes each and some copies."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ def run_attention(args: argparse.Namespace, terminal: Terminal) -> int:
     row = probe.row(text, candidate, model, end_of_text(candidate)[0], n_rows)
     if len(text) > model.config.context_bytes:
         terminal.warn(f"{len(text):,} bytes are more than the {model.config.context_bytes:,} the model was trained on")
+    _check_size(model, row)
     weights = probe.weights(model, row)  # (L, H, T, T)
     places = _places(args.of, row)
     views = _views(args, weights)
@@ -119,6 +123,18 @@ def run_attention(args: argparse.Namespace, terminal: Terminal) -> int:
     for line in _reach_lines(reach, about, args.shards):
         terminal.put(line)
     return Exit.OK
+
+
+def _check_size(model: "GPT", row: "Row") -> None:
+    """Refuse a text whose weights would fill the memory: a number for each pair of tokens, layer and head.
+
+    Raises:
+        ArgumentError: with how many tokens may be looked at.
+    """
+    of_pair, n = model.config.n_layers * model.config.n_heads, len(row.ids)
+    if of_pair * n * n > _MOST_AT_ONCE:
+        most = math.isqrt(_MOST_AT_ONCE // of_pair)
+        raise ArgumentError(f"the text has {n:,} tokens, at most {most:,} are looked at", "take a shorter text")
 
 
 def _text(args: argparse.Namespace, terminal: Terminal) -> bytes:
@@ -224,7 +240,8 @@ def _table(views: list[View], names: list[str], place: int) -> Iterator[str]:
 def _reach_lines(reach: "Reach", about: str, shards: str | None) -> Iterator[str]:
     over = f"the held-out text of {shards}" if shards else "the text"
     yield f"how far heads look back, in bytes: {about}"
-    yield f"over {over}: {reach.n_bytes:,} bytes, {number(reach.n_tokens, 'token')}; evenly {reach.evenly:.1f} bytes"
+    size = f"{number(reach.n_bytes, 'byte')}, {number(reach.n_tokens, 'token')}"
+    yield f"over {over}: {size}; evenly {reach.evenly:.1f} bytes"
     n_layers, n_heads = reach.bytes_back.shape
     rows = [
         (

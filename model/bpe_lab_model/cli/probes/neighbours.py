@@ -108,6 +108,8 @@ def _texts(args: argparse.Namespace) -> list[str]:
         ArgumentError: there is nothing to show, or too much.
     """
     found = list(dict.fromkeys(text.strip() for text in args.words.split(",") if text.strip()))
+    if any("\udc80" <= char <= "\udcff" for text in found for char in text):
+        raise ArgumentError("a word is no UTF-8", "write it in the terminal's encoding, UTF-8")
     if not found and not args.html:
         raise ArgumentError(
             "which words? none was given", "--words 사과,바나나,자동차, or a map of all: --html map.html"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from bpe_lab.cli import arguments, table
 from bpe_lab.cli.exits import Exit
-from bpe_lab.cli.terminal import Terminal
-from bpe_lab.errors import FileError
+from bpe_lab.cli.terminal import Terminal, number
+from bpe_lab.errors import ArgumentError, FileError
 from bpe_lab_model.cli.probes import opening
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ def run_recall(args: argparse.Namespace, terminal: Terminal) -> int:
     from bpe_lab.shards import end_of_text
     from bpe_lab_model.probes.recall import curve, reader
 
+    if args.between and args.rivals:
+        raise ArgumentError("--rivals are lines among lines of words, and --between takes their place", "give one")
     between = _text(args.between) if args.between else ""
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -94,13 +96,16 @@ def _text(file: str) -> str:
     """Return the text of a file.
 
     Raises:
-        FileError: it cannot be read, or is no UTF-8.
+        FileError: it cannot be read, is no UTF-8, or is empty.
     """
     try:
-        return Path(file).read_text(encoding="utf-8")
+        found = Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as e:
         reason = e.strerror if isinstance(e, OSError) else "it is no UTF-8"
         raise FileError(f"cannot read {file}: {reason}", "give a file of plain text") from e
+    if not found:
+        raise FileError(f"{file} is empty", "give a file of plain text")
+    return found
 
 
 def _lines(args: argparse.Namespace, loaded: "Checkpoint", found: "Sequence[tuple[int, Recall]]") -> Iterator[str]:
@@ -108,7 +113,7 @@ def _lines(args: argparse.Namespace, loaded: "Checkpoint", found: "Sequence[tupl
 
     config = loaded.config
     yield (
-        f"{args.questions} questions at each distance; positions {config.position}, "
+        f"{number(args.questions, 'question')} at each distance; positions {config.position}, "
         f"trained on contexts of {config.context_bytes:,} bytes"
     )
     yield ""
@@ -126,7 +131,7 @@ def _lines(args: argparse.Namespace, loaded: "Checkpoint", found: "Sequence[tupl
     yield ""
     n, guess = args.questions, math.log2(len(VALUES))
     noise = 1.96 * math.sqrt(CHANCE * (1 - CHANCE) / n)
-    yield f"chance: best of ten {CHANCE:.3f}, with {n} questions up to {CHANCE + noise:.3f}; {guess:.2f} bits"
+    yield f"chance: best of ten {CHANCE:.3f}, with {number(n, 'question')} up to {CHANCE + noise:.3f}; {guess:.2f} bits"
 
 
 def _beyond(loaded: "Checkpoint", distance: int) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bpe_lab.cli import arguments, table
 from bpe_lab.cli.exits import Exit
 from bpe_lab.cli.terminal import Terminal
+from bpe_lab.errors import ArgumentError
 from bpe_lab_model.cli.probes import opening
 
 if TYPE_CHECKING:
@@ -77,9 +78,12 @@ def _models(args: argparse.Namespace) -> "list[tuple[str, GPT, list[int]]]":
     """Return the model at its start and as it is, with the ids that take part; none without a run.
 
     Raises:
-        UnsupportedError: it adds no positions.
+        ArgumentError: options of a run without one. UnsupportedError: it adds no positions.
     """
     if args.checkpoint is None:
+        given = (("--by-head", args.by_head), ("--shards", args.shards), ("-t", args.tokenizer))
+        if typed := [name for name, value in given if value]:
+            raise ArgumentError(f"{typed[0]} is about a model, and none was given", f"name a run: run/ {typed[0]} ...")
         return []
     from bpe_lab.shards import Shards
     from bpe_lab_model.probes import neighbours, superposition
