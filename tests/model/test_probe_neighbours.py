@@ -157,6 +157,24 @@ def test_the_command_that_keeps_checkpoints_parses_and_names_what_is_unusual(pla
     assert args.preset is None and args.position is None and args.dropout == 0.1
 
 
+def test_the_command_of_a_run_that_went_on_goes_on_too(place: Path) -> None:
+    before = {"came_from": "other", "new_rows": "mean"}
+    words = shlex.split(command(checkpoint.load(place / "run"), "shards", "new", 60, before))
+    args = build_parser(words[1:]).parse_args(words[1:])
+    assert (args.came_from, args.new_rows, args.total_bytes, args.lr) == ("other", "mean", 6000, 1e-2)
+    assert args.d_model is None and args.head is None  # which --from refuses
+
+
+def test_a_model_that_says_nothing_of_its_training_is_shown_alone(run: Any, place: Path, tmp_path: Path) -> None:
+    """As `lm finetune` saves one: there was `0 %` twice, and `no checkpoint near 3 % of 1 bytes`."""
+    loaded = checkpoint.load(place / "run")
+    about = {"tokenizer": loaded.state["tokenizer"]}
+    checkpoint.save(tmp_path / "tuned", loaded.model, None, about, loaded.tokenizer_path)
+    said, talk = run(str(tmp_path / "tuned"), "--words", "오늘,친구")
+    assert "shown as it is and alone" in talk and "no checkpoint near" not in talk
+    assert "100 %" in said and "  0 %" not in said
+
+
 def test_words_stand_after_a_space_where_that_is_no_longer(place: Path) -> None:
     candidate = small.Shards.open(place / "shards").load_candidate()
     found = probe.word(" 오늘 ", candidate)

@@ -92,7 +92,8 @@ def chosen(run: Path, shares: Sequence[float] = SHARES) -> tuple[list[Choice], i
     """Return the checkpoints nearest to the shares, each once and oldest first, and the bytes of the whole training.
 
     Share 0 is the start, which a run that went on from another model has not. Nearest by ratio: 3 % lies between 1 and
-    9 %. Of a single checkpoint there is itself.
+    9 %. Of a single checkpoint there is itself; of one that does not say what it has seen (`lm finetune`) that alone,
+    and 0 bytes.
 
     Raises:
         FileError: there is no checkpoint.
@@ -100,7 +101,9 @@ def chosen(run: Path, shares: Sequence[float] = SHARES) -> tuple[list[Choice], i
     folders = checkpoints(run)
     last = checkpoint.load(folders[-1])
     seen = [int(folder.name) if folder.name.isdigit() else n_bytes(last) for folder in folders]
-    total = int(last.state.get("schedule", {}).get("total_bytes", 0)) or max(seen[-1], 1)
+    total = int(last.state.get("schedule", {}).get("total_bytes", 0)) or seen[-1]
+    if not total:
+        return [Choice(1.0, 0, folders[-1])], 0
     starts = 0.0 in shares and not continued(run)
     found: dict[Path | None, Choice] = {None: Choice(0.0, 0, None)} if starts else {}
     for share in (share for share in shares if share > 0):
@@ -111,13 +114,17 @@ def chosen(run: Path, shares: Sequence[float] = SHARES) -> tuple[list[Choice], i
     return sorted(found.values(), key=lambda choice: choice.n_bytes), total
 
 
-def continued(folder: Path) -> bool:
-    """Tell whether a run, or that of one of its checkpoints, began with the weights of another (`lm train --from`)."""
+def continued(folder: Path) -> dict[str, str]:
+    """Return from what a run, or that of one of its checkpoints, went on (`lm train --from`): `came_from`, `new_rows`.
+
+    Empty where it began by itself.
+    """
     for run in (folder, folder.resolve().parent.parent):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             record = json.loads((run / "run.run.json").read_text(encoding="utf-8"))
-            return bool(record.get("training", {}).get("came_from"))
-    return False
+            known = record.get("training") or {}
+            return {name: str(known[name]) for name in ("came_from", "new_rows") if known.get(name)}
+    return {}
 
 
 def n_bytes(loaded: checkpoint.Checkpoint) -> int:
@@ -139,10 +146,10 @@ def _off(n: int, wanted: float) -> float:
 def stages(choices: Iterable[Choice], total: int, start: GPT) -> list[Stage]:
     """Read the tables; that of the start is `start`'s."""
     found = []
-    for _, seen, folder in choices:
+    for share, seen, folder in choices:
         model = start if folder is None else checkpoint.load(folder).model
         table = model.embedding.detach()[: model.config.vocab_size].float().cpu().numpy().copy()  # (V, d)
-        found.append(Stage(seen / total, seen, table))
+        found.append(Stage(seen / total if total else share, seen, table))
     return found
 
 

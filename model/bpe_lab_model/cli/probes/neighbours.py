@@ -151,9 +151,13 @@ def _tell(
 
     if args.shards is None:
         terminal.say("without --shards, tokens that the training text never had are among neighbours and random pairs")
-    if missing := probe.missing(choices, total):
+    if not total:
+        terminal.say(f"{args.checkpoint} does not say how it was trained, so it is shown as it is and alone")
+        return
+    before = probe.continued(Path(args.checkpoint))
+    if missing := [share for share in probe.missing(choices, total) if share or not before]:
         shares = ", ".join(f"{100 * share:g}" for share in missing)
-        again = command(loaded, args.shards or "SHARDS", "NEW-RUN", max(1, total // 100))
+        again = command(loaded, args.shards or "SHARDS", "NEW-RUN", max(1, total // 100), before)
         terminal.warn(f"no checkpoint near {shares} % of {total:,} bytes", f"this keeps them: {again}")
 
 

@@ -1,6 +1,7 @@
 """The command that trains a run again so that it keeps checkpoints, which a probe over stages needs."""
 
 import shlex
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,9 +33,17 @@ _TRAINING = {
     "max_tokens": "--max-tokens",
 }
 
+_BEFORE = {"came_from": "--from", "new_rows": "--new-rows"}
 
-def command(loaded: "Checkpoint", shards: str, run: str, save_every: int) -> str:
-    """Return the command that trains the run of a checkpoint again and saves every so many bytes."""
+
+def command(
+    loaded: "Checkpoint", shards: str, run: str, save_every: int, before: Mapping[str, str] | None = None
+) -> str:
+    """Return the command that trains the run of a checkpoint again and saves every so many bytes.
+
+    `before` is what the run went on from, as `neighbours.continued` gives it: the shape is that model's then, and what
+    is usual is what it was trained with, so all settings are named.
+    """
     from bpe_lab_model.presets import preset
 
     config, settings = vars(loaded.config), dict(loaded.state.get("settings", {}))
@@ -45,9 +54,13 @@ def command(loaded: "Checkpoint", shards: str, run: str, save_every: int) -> str
             "context_bytes": settings["context_bytes"],
         }  # lm train adds to it
     words = ["bpe-lab", "lm", "train", shards, "-o", run]
-    words += _changed(_SHAPE, config, vars(usual.config(config["vocab_size"])))
-    words += _changed(_TRAINING, settings, vars(usual.settings()))
-    if not config["tied"]:
+    if before:
+        words += [word for name, value in before.items() for word in (_BEFORE[name], value)]
+        words += _changed(_TRAINING, settings, {})
+    else:
+        words += _changed(_SHAPE, config, vars(usual.config(config["vocab_size"])))
+        words += _changed(_TRAINING, settings, vars(usual.settings()))
+    if not config["tied"] and not before:
         words += ["--head", "free"]
     if config["dropout_residual"]:
         words += ["--dropout", f"{config['dropout_residual']:g}"]
