@@ -226,6 +226,7 @@ def test_the_page_needs_nothing_beside_it(place: Path, capfd: pytest.CaptureFixt
         ([TEXT, "--of", "first"], "--of must be last, all, or places from 1 to"),
         ([TEXT, "--of", "99"], "got '99'"),
         (["사과", "배"], "one text was expected, got 2"),
+        ([TEXT, "--bytes", "5k"], "how much of --shards"),
         ([""], "the text is empty"),
         (["가" * 12_000], "tokens, at most 7,071 are looked at"),
     ],

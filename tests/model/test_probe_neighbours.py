@@ -292,6 +292,7 @@ def test_the_page_needs_nothing_beside_it(run: Any, tmp_path: Path) -> None:
     [
         (["run"], Exit.USAGE, "which words? none was given"),
         (["run", "--words", ",".join(map(str, range(13)))], Exit.USAGE, "at most 12 words, got 13"),
+        (["run", "--words", "오늘,친구", "--tokens", "9"], Exit.USAGE, "none is drawn"),
         (["run", "--words", "오늘,\udced\udca0"], Exit.USAGE, "a word is no UTF-8"),
         (["nowhere", "--words", "오늘,친구"], Exit.INPUT, "holds no checkpoint"),
     ],

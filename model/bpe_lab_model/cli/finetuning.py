@@ -68,7 +68,7 @@ def _add_classify(tasks: arguments.Commands) -> None:
         tasks,
         "classify",
         run_classify,
-        "[--data FILE] [--from RUN ... | -t TOKENIZER ...]",
+        "[--data FILE] [--from RUN ...] [-t TOKENIZER ...]",
         "tell texts apart by their labels: accuracy, and what it costs",
         _CLASSIFY,
         more="A linear layer over labels is put on the model and all of it is trained. Some texts of each label are "

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpe_lab.cli.terminal import amount
-from bpe_lab.errors import UnsupportedError
+from bpe_lab.errors import FileError, UnsupportedError
 from bpe_lab.report import figures, sections, values
 from bpe_lab.report.page import document, library, own_script
 from bpe_lab.report.words import WORDS
@@ -144,8 +144,14 @@ def write_figures(results: "Sequence[Result]", folder: Path) -> list[Path]:
     """Write figures as `NAME.svg`, the second of an experiment as `NAME-2.svg`, and each result as `NAME.json`.
 
     Figures in Korean are called `NAME.ko.svg`. Files of those names are written over.
+
+    Raises:
+        FileError: the folder cannot be made, or written into.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise FileError(f"cannot make the folder {folder}: {e.strerror}", "choose another name") from e
     files = {folder / name: data for result in results for name, data in _files(result)}
     return write_all(files, force=True)
 

@@ -30,6 +30,8 @@ bpe-lab lm probe attention run/ "사과와 바나나를 먹었다" --shards shar
 _SHADES = ("#f4f5f9", "#dde7fb", "#c2d5fb", "#a3c0fb", "#80a7fa", "#5c8df6")
 _START = "⟨start⟩"
 _SEPARATOR = "⟨separator⟩"
+_REACH_BYTES = 20_000
+"""Of held-out text that how far heads look is measured over."""
 _MOST_WEIGHTS = 3_000_000
 """A page holds a byte for each."""
 _MOST_AT_ONCE = 100_000_000
@@ -73,7 +75,7 @@ def add_to(commands: arguments.Commands) -> None:
     add("--head", type=arguments.positive, metavar="N", help="this head, counted from 1")
     add("--of", default="last", metavar="PLACE,...", help="who looks: last (default), all, or places, 1 is the first")
     add("--shards", metavar="SHARDS", help="measure how far heads look over the held-out text, not over TEXT")
-    add("--bytes", dest="most_bytes", type=n_bytes, default=20_000, metavar="BYTES", help="so much of it (20k)")
+    add("--bytes", dest="most_bytes", type=n_bytes, metavar="BYTES", help="so much of them (20k)")
     add("--html", metavar="FILE", help="write a page: every token, layer and head to click through")
     arguments.add_force(parser)
     arguments.add_threads(parser)
@@ -89,6 +91,8 @@ def run_attention(args: argparse.Namespace, terminal: Terminal) -> int:
     from bpe_lab_model.objectives import extra_ids
     from bpe_lab_model.probes import attention as probe
 
+    if args.most_bytes and not args.shards:
+        raise ArgumentError("--bytes says how much of --shards is read, and none are given", "--shards SHARDS/")
     text = _text(args, terminal)
     if args.html:
         check_file(args.html, args.force)
@@ -107,7 +111,7 @@ def run_attention(args: argparse.Namespace, terminal: Terminal) -> int:
     rows = [row]
     if args.shards:
         split = Shards.open(args.shards).require(loaded.fingerprint).split("validation")
-        rows = probe.rows_of(split, model, n_rows, args.most_bytes)
+        rows = probe.rows_of(split, model, n_rows, args.most_bytes or _REACH_BYTES)
     reach = probe.reach(model, rows)
     names = _names(text, row, candidate)
     about = f"{model.config.position} positions, {opening.about(candidate)}"

@@ -11,6 +11,7 @@ from bpe_lab.cli import arguments, table
 from bpe_lab.cli.exits import Exit
 from bpe_lab.cli.terminal import Terminal, number
 from bpe_lab.errors import ArgumentError
+from bpe_lab.visible import visible
 from bpe_lab_model.cli.probes import opening
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def add_to(commands: arguments.Commands) -> None:
     group = parser.add_argument_group("map")
     group.add_argument("--html", metavar="FILE", help="write a page: the commonest tokens on two axes, stage by stage")
     group.add_argument(
-        "--tokens", type=arguments.positive, default=_N_MAP, metavar="N", help=f"how many it shows ({_N_MAP})"
+        "--tokens", type=arguments.positive, metavar="N", help=f"how many it shows, beside --words ({_N_MAP})"
     )
     arguments.add_force(group)
     arguments.add_json(parser)
@@ -114,6 +115,8 @@ def _texts(args: argparse.Namespace) -> list[str]:
         raise ArgumentError(
             "which words? none was given", "--words 사과,바나나,자동차, or a map of all: --html map.html"
         )
+    if args.tokens and not args.html:
+        raise ArgumentError("--tokens says how many the map shows, and none is drawn", "--html map.html")
     if len(found) > _MOST_WORDS:
         raise ArgumentError(f"at most {_MOST_WORDS} words, got {len(found)}", "ask about fewer at a time")
     return found
@@ -194,7 +197,8 @@ def _cosine_lines(found: Found) -> Iterator[str]:
 
 
 def _title(word: "Word") -> str:
-    return f"{word.text}~" if len(word.ids) > 1 else word.text
+    text = visible(word.text.encode())
+    return f"{text}~" if len(word.ids) > 1 else text
 
 
 def _starred(cosine: float, random: "Range") -> str:
@@ -268,7 +272,7 @@ def _draw(
     from bpe_lab_model.probes import neighbours as probe
     from bpe_lab_model.probes import neighbours_page
 
-    ids = found.tokens[: args.tokens]
+    ids = found.tokens[: args.tokens or _N_MAP]
     atlas = probe.atlas(found.stages, ids, found.words)
     spellings = [probe.spelling(int(id), candidate) for id in ids]
     data = neighbours_page.data(
