@@ -156,8 +156,11 @@ def _dropping(name: str, **rates: float) -> Arm:
     return Arm(name, model=model, text_share=_ONE, measures=("batches:seen",))
 
 
+_PLACES = ("embedding", "attention", "residual")
+
+
 def _everywhere(rate: float) -> Arm:
-    return _dropping(f"{rate} everywhere", embedding=rate, attention=rate, residual=rate)
+    return _dropping(f"{rate} everywhere", **dict.fromkeys(_PLACES, rate))
 
 
 def _claim(said: Said, arm: str, expected: str, budget: float, column: str = "bpb") -> Claim:
@@ -216,9 +219,7 @@ _DROPOUT = Experiment(
         Arm("none", text_share=_ONE, measures=("batches:seen",)),
         _everywhere(0.1),
         _everywhere(0.2),
-        _dropping("0.2 on embedding", embedding=0.2),
-        _dropping("0.2 on attention", attention=0.2),
-        _dropping("0.2 on residual", residual=0.2),
+        *(_dropping(f"{rate} on {place}", **{place: rate}) for place in _PLACES for rate in (0.1, 0.2)),
         Arm(_BPE, text_share=_ONE, task="dropping:train", measures=("batches:seen",), options={"dropout": 0.1}),
     ),
     budgets=(_ONE, _FOUR, _SIXTEEN),
