@@ -257,11 +257,21 @@ def _x(figure: Figure) -> Spec:
             "axis": {"labelAngle": 0, "labelOverlap": "greedy", "grid": False},
         }
     scale: Spec = {"padding": 14, "nice": False, **({"type": "log"} if kind == "log" else {"zero": False})}
-    ticks = sorted({row["x"] for row in figure["rows"] if values.is_number(row["x"])})
+    ticks = _ticks({row["x"] for row in figure["rows"] if values.is_number(row["x"])})
     axis: Spec = {"grid": False, "format": figure["x"].get("format", _PLAIN), "labelOverlap": "greedy", "tickCount": 6}
     if len(ticks) <= 8 and figure["kind"] != "scatter":
         axis["values"] = ticks
     return {"field": "x", "type": "quantitative", "title": title, "scale": scale, "axis": axis}
+
+
+def _ticks(places: set[float]) -> list[float]:
+    """Return where ticks stand: at the places themselves, measured ones to three digits, so that neighbours are one.
+
+    >>> _ticks({2048, 512}), _ticks({1.0017, 1.0038, 4.0016})
+    ([512, 2048], [1.0, 4.0])
+    """
+    whole = all(float(place).is_integer() for place in places)
+    return sorted(places if whole else {float(f"{place:.3g}") for place in places})
 
 
 def _y(figure: Figure) -> Spec:

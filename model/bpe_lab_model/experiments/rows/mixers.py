@@ -189,12 +189,12 @@ ROWS: tuple[Experiment, ...] = (
         smoke={"contexts": (1, 2), "lengths": (64, 256), "repeats": 1, "decoded": 2},
         note={
             "en": "Equal parameters of the trunk within 1 %, equal bytes, equal updates; the learning rate is probed "
-            "at the shortest context. Attention has rotary positions, the others none. At `study` the text is too "
+            "at the shortest context. Attention has rotary positions, the others none. At preset study the text is too "
             "short for good models: what is said is who learns faster from 200 KB. BPE has at most 8,000 tokens, "
             "fewer where the text gives fewer. Seconds are the processor's, of code without kernels "
             "of its own.",
             "ko": "몸통의 매개변수는 1% 안에서 같고, 본 바이트와 갱신 횟수도 같다. 학습률은 가장 짧은 문맥에서 고른다. "
-            "어텐션은 회전 위치를 쓰고 나머지는 위치를 쓰지 않는다. `study`의 글은 좋은 모델을 만들기에 짧으므로, "
+            "어텐션은 회전 위치를 쓰고 나머지는 위치를 쓰지 않는다. 프리셋 study의 글은 좋은 모델을 만들기에 짧으므로, "
             "200 KB에서 누가 더 빨리 배우는지만 말해 준다. BPE 어휘는 최대 8,000개이고 글이 모자라면 더 적다. "
             "시간은 전용 커널 없이 잰 프로세서 시간이다.",
         },
