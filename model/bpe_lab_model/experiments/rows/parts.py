@@ -19,6 +19,8 @@ _BEARS = (
 )
 """What `parting:train` finds."""
 
+_FEW_TRIALS: dict[str, Any] = {"factors": (1.0, 64.0), "trial_bytes": 2_000}
+
 _BITS: Said = {"en": "bits per byte", "ko": "바이트당 비트"}
 
 _NORM = Experiment(
@@ -85,9 +87,12 @@ _NORM = Experiment(
     ),
     budgets=(0.5, 1.0, 2.0),
     minutes=5.0,
+    smoke=_FEW_TRIALS,
     note={
-        "en": "Two layers: norms matter more in deep models. The sign of DyT's effect turns with the data.",
-        "ko": "두 층짜리 모델이다. 정규화는 깊은 모델에서 더 중요하다. DyT의 효과는 데이터에 따라 부호가 바뀐다.",
+        "en": "Two layers: norms matter more in deep models. The sign of DyT's effect turns with the data. When a rate "
+        "diverges is said at parts.",
+        "ko": "두 층짜리 모델이다. 정규화는 깊은 모델에서 더 중요하다. DyT의 효과는 데이터에 따라 부호가 바뀐다. "
+        "학습률이 언제 발산한 것인지는 parts에 적혀 있다.",
     },
 )
 
@@ -178,7 +183,7 @@ _STABLE = Experiment(
         ),
     ),
     minutes=9.0,
-    smoke={"factors": (1.0, 64.0), "trial_bytes": 2_000},
+    smoke=_FEW_TRIALS,
     note={
         "en": "Heads share the width, so their number changes no parameter; without feed-forward there are a third as "
         "many in a block. A rate diverged where the loss is no number or ends above that of a model that knows nothing "
