@@ -1,6 +1,8 @@
 """What the companion model's tests share. Without torch none of them is collected, and `test_installed.py` says why."""
 
+import gc
 import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 
 import pytest
@@ -10,6 +12,15 @@ UNWANTED = os.environ.get("BPE_LAB_MODEL") == "0"
 """Set by `make test MODEL=0`."""
 LEFT_OUT = UNWANTED or bool(MISSING)
 collect_ignore_glob = ["test_[!i]*.py", "test_i[!n]*.py"] if LEFT_OUT else []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def frozen() -> Iterator[None]:
+    """Let collections of garbage skip what was imported: each job of a grid or an experiment begins with a whole one."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
