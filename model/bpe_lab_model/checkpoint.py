@@ -29,7 +29,7 @@ from safetensors.torch import save as tensors_to
 from torch import nn
 
 from bpe_lab.errors import ArgumentError, FileError, FormatError
-from bpe_lab.writing import swap_folder, sync_folder, write_synced
+from bpe_lab.writing import check_folder, swap_folder, sync_folder, write_synced
 from bpe_lab_model.gpt import GPT, Config
 
 FORMAT = 1
@@ -293,17 +293,12 @@ def check_target(folder: str | os.PathLike[str], force: bool) -> Path:
     Raises:
         FileError: with what to do instead.
     """
-    target = Path(os.path.realpath(folder))
-    if not target.exists():
-        return target
-    if not target.is_dir():
-        raise FileError(f"{target} is a file, and a checkpoint is a folder", "choose another name")
-    names = {path.name for path in target.iterdir()}
-    if names and not (STATE in names and names <= {STATE, MODEL, OPTIMIZER, TOKENIZER}):
-        raise FileError(f"{target} exists already and holds other things than a checkpoint", "choose another name")
-    if names and not force:
-        raise FileError(f"{target} exists already", "choose another name, or overwrite it with --force (force=True)")
-    return target
+    return check_folder(folder, force, "a checkpoint", _holds_one)
+
+
+def _holds_one(folder: Path) -> bool:
+    names = {path.name for path in folder.iterdir()}
+    return STATE in names and names <= {STATE, MODEL, OPTIMIZER, TOKENIZER}
 
 
 def _write_folder(folder: Path, files: Mapping[str, bytes], force: bool) -> Path:

@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bpe_lab.errors import FileError
@@ -40,6 +40,34 @@ def check_folder_of(target: Path) -> None:
         raise FileError(f"the folder {parent} does not exist", "create it first")
     if not os.access(parent, os.W_OK):
         raise FileError(f"cannot write into the folder {parent}", "choose another")
+
+
+def check_folder(
+    folder: str | os.PathLike[str], force: bool, name: str, holds_one: Callable[[Path], bool], verb: str = "is"
+) -> Path:
+    """Return a folder, links followed, if it may be written whole: it is free, empty, or holds one of its kind.
+
+    Args:
+        force: replace one of its kind. Nothing else ever is replaced: no file, and no folder with other things.
+        name: of its kind, as in `a checkpoint`.
+        holds_one: tells whether a folder that is there is of its kind.
+        verb: of `name`.
+
+    Raises:
+        FileError: with what to do instead.
+    """
+    target = Path(os.path.realpath(folder))
+    if not target.exists():
+        return target
+    if not target.is_dir():
+        raise FileError(f"{target} is a file, and {name} {verb} a folder", "choose another name")
+    if not any(target.iterdir()):
+        return target
+    if not holds_one(target):
+        raise FileError(f"{target} exists already and holds other things than {name}", "choose another name")
+    if not force:
+        raise FileError(f"{target} exists already", "choose another name, or overwrite it with --force (force=True)")
+    return target
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes, force: bool = False) -> Path:

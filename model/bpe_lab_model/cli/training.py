@@ -15,6 +15,7 @@ from bpe_lab.errors import ArgumentError, BpeLabError, CorpusError, FileError
 if TYPE_CHECKING:
     from bpe_lab.runs import RunRecord, Scored
     from bpe_lab.shards import Shards
+    from bpe_lab.tokenizer import Tokenizer
     from bpe_lab_model.checkpoint import Checkpoint
     from bpe_lab_model.gpt import GPT, Config
     from bpe_lab_model.progress import Progress
@@ -267,13 +268,13 @@ def _continued(args: argparse.Namespace, shards: "Shards") -> "tuple[GPT, Settin
     from bpe_lab_model.training import settings_from
 
     saved = load(args.came_from)
-    _check_tokenizer(args, shards)
+    named = _named_tokenizer(args, shards)
     # A tuned model does not say how it was trained, so what is usual stands for it.
     known = settings_from(saved.state) if "settings" in saved.state else preset(_PRESET).settings()
     settings = _changed(known, args, shards, total_bytes=shards.split("train").n_bytes)
     if args.bench:
         settings = replace(settings, total_bytes=args.bench * settings.bytes_per_step)
-    model = saved.model if saved.fingerprint == shards.fingerprint else _grown(args, saved, shards)
+    model = saved.model if saved.fingerprint == shards.fingerprint else _grown(args, saved, shards, named)
     if args.dropout is not None:
         same = GPT(_config(args, model.config))
         same.load_state_dict(model.state_dict())
@@ -281,15 +282,23 @@ def _continued(args: argparse.Namespace, shards: "Shards") -> "tuple[GPT, Settin
     return model, settings
 
 
-def _check_tokenizer(args: argparse.Namespace, shards: "Shards") -> None:
-    """Refuse a tokenizer that is not the shards', whether or not it is needed to know what is new in them."""
+def _named_tokenizer(args: argparse.Namespace, shards: "Shards") -> "Tokenizer | None":
+    """Return what --tokenizer names, None without it.
+
+    Raises:
+        ArgumentError: it is not the shards', whether or not it is needed to know what is new in them.
+    """
     from bpe_lab.tokenizer import Tokenizer
 
-    if args.tokenizer and Tokenizer.load(args.tokenizer).fingerprint != shards.fingerprint:
+    if not args.tokenizer:
+        return None
+    named = Tokenizer.load(args.tokenizer)
+    if named.fingerprint != shards.fingerprint:
         raise ArgumentError(f"{args.tokenizer} is not the tokenizer of {args.shards}", "leave out --tokenizer")
+    return named
 
 
-def _grown(args: argparse.Namespace, saved: "Checkpoint", shards: "Shards") -> "GPT":
+def _grown(args: argparse.Namespace, saved: "Checkpoint", shards: "Shards", named: "Tokenizer | None") -> "GPT":
     """Return the checkpoint's model with rows for the tokens that are new in the shards' tokenizer."""
     from bpe_lab.tokenizer import Tokenizer
     from bpe_lab_model.growing import grown
@@ -300,7 +309,7 @@ def _grown(args: argparse.Namespace, saved: "Checkpoint", shards: "Shards") -> "
             "give shards of the tokenizer that it was trained with",
         )
     old = Tokenizer.load(saved.tokenizer_path)
-    new = Tokenizer.load(args.tokenizer) if args.tokenizer else shards.load_candidate().tokenizer
+    new = named or shards.load_candidate().tokenizer
     if new is None:
         raise ArgumentError(
             f"{args.shards} are of another library's tokenizer, which cannot have grown from the checkpoint's",

@@ -27,7 +27,7 @@ from bpe_lab.shards.reading import (
     file_name,
     sha256_of,
 )
-from bpe_lab.writing import check_folder_of, swap_folder, sync_folder, write_synced
+from bpe_lab.writing import check_folder, check_folder_of, swap_folder, sync_folder, write_synced
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,18 +129,8 @@ def check_target(folder: str | os.PathLike[str], force: bool) -> Path:
     Raises:
         FileError: with what to do instead.
     """
-    target = Path(os.path.realpath(folder))
-    check_folder_of(target)
-    if not target.exists():
-        return target
-    if not target.is_dir():
-        raise FileError(f"{target} is a file, and shards are a folder", "choose another name")
-    holds_shards, is_empty = (target / MANIFEST).is_file(), not any(target.iterdir())
-    if not holds_shards and not is_empty:
-        raise FileError(f"{target} exists already and holds other things than shards", "choose another name")
-    if holds_shards and not force:
-        raise FileError(f"{target} exists already", "choose another name, or overwrite it with --force (force=True)")
-    return target
+    check_folder_of(Path(os.path.realpath(folder)))
+    return check_folder(folder, force, "shards", lambda place: (place / MANIFEST).is_file(), "are")
 
 
 def _write_folder(
