@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 import bpe_lab
 from bpe_lab.cli import main
+from bpe_lab.cli.terminal import Terminal
 from bpe_lab.compare.candidates import Ours
 from bpe_lab.errors import ArgumentError, BpeLabError, CorpusError, FormatError
 from bpe_lab.shards import encode_split
 from bpe_lab_model import checkpoint, classify, cost
 from bpe_lab_model.classify import Arm, Classifier, LabelIndex, Outcome, Plan
+from bpe_lab_model.cli.adapting import each
 from bpe_lab_model.gpt import GPT, Config
 from bpe_lab_model.labelled import Labelled, check_apart, divide, read_labelled, registers
 from bpe_lab_model.loss import DivergedError
@@ -328,6 +330,10 @@ def test_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert [row["name"][-6:] for row in report["rows"]] == [", full"] and "LoRA 1: " in report["diverged"][0]
     assert "warning: " in said.err and "smaller --lr" in said.err
     assert main([*diverging, "--no-full"]) == 3 and "error: " in capfd.readouterr().err
+
+
+def test_models_of_one_name_are_all_tuned() -> None:
+    assert each([("byte 300", 1), ("byte 300", 2)], lambda work: work, Terminal()) == ([1, 2], [])
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import argparse
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -143,12 +143,12 @@ def check_out(out: Path, force: bool, *, several: bool = False) -> None:
 
 
 def each(
-    works: Mapping[str, _Work], tune: Callable[[_Work], _Done], terminal: Terminal
+    works: Sequence[tuple[str, _Work]], tune: Callable[[_Work], _Done], terminal: Terminal
 ) -> tuple[list[_Done], list[str]]:
     """Tune one after the other; what diverges is told at once, and the others go on.
 
     Args:
-        works: by name.
+        works: with their names, which may be equal.
 
     Returns:
         What came out, and of each that diverged a line that says so.
@@ -160,7 +160,7 @@ def each(
 
     done: list[_Done] = []
     diverged: list[BpeLabError] = []
-    for name, work in works.items():
+    for name, work in works:
         try:
             done.append(tune(work))
         except DivergedError as e:

@@ -117,7 +117,7 @@ def run_classify(args: argparse.Namespace, terminal: Terminal) -> int:
 
     if args.threads:
         torch.set_num_threads(args.threads)
-    works = {_name(args, arm, way): (arm, way) for arm in _arms(args, train) for way in ways(args)}
+    works = [(_name(args, arm, way), (arm, way)) for arm in _arms(args, train) for way in ways(args)]
     outcomes, diverged = each(works, lambda work: _outcome(args, *work, train, test, terminal), terminal)
     if args.json:
         terminal.put_json("lm finetune classify", _as_json(train, test, outcomes, diverged))

@@ -99,7 +99,7 @@ def run_instruct(args: argparse.Namespace, terminal: Terminal) -> int:
     args.lr = args.lr or start.state.get("settings", {}).get("lr", _LR) / 2
     check_ranks(ways(args), start.model)
     found, diverged = each(
-        {way.name: way for way in ways(args)},
+        [(way.name, way) for way in ways(args)],
         lambda way: (way, _tuned(args, way, start, candidate, train, test, terminal)),
         terminal,
     )
